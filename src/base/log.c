@@ -1,0 +1,205 @@
+// Log lines on stderr and the masked write. Knows levels and spelling; what is worth a line is the callers' business.
+#include "base/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/civil.h"
+#include "base/clock.h"
+#include "base/redact.h"
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+
+static enum log_level threshold = LOG_INFO;
+static bool as_json;
+
+void log_set_level(enum log_level level)
+{
+	threshold = level;
+}
+
+enum log_level log_get_level(void)
+{
+	return threshold;
+}
+
+void log_set_json(bool json)
+{
+	as_json = json;
+}
+
+// Length of the well-formed UTF-8 sequence at p (Unicode table 3-7), 0 when it is none.
+static size_t utf8_len(const unsigned char *p, size_t left)
+{
+	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+
+	if (len > left)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f))
+		return 0;
+	if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+// C0, DEL and C1: what a terminal may obey instead of show.
+static bool is_control(const unsigned char *p, size_t len)
+{
+	return (len == 1 && (p[0] < 0x20 || p[0] == 0x7f)) || (len == 2 && p[0] == 0xc2 && p[1] < 0xa0);
+}
+
+// Append text with control characters and stray bytes as \xNN.
+static bool put_visible(struct buf *out, const char *text, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	for (size_t i = 0; i < len;) {
+		size_t n = utf8_len(p + i, len - i);
+
+		if (n > 0 && !is_control(p + i, n)) {
+			if (!buf_put(out, p + i, n))
+				return false;
+			i += n;
+			continue;
+		}
+		if (!buf_printf(out, "\\x%02x", p[i++]))
+			return false;
+		if (n == 2 && !buf_printf(out, "\\x%02x", p[i++]))
+			return false;
+	}
+	return true;
+}
+
+// Append visible text as the inside of a JSON string: only quotes and backslashes are left to escape.
+static bool put_json(struct buf *out, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if ((text[i] == '"' || text[i] == '\\') && !buf_putc(out, '\\'))
+			return false;
+		if (!buf_putc(out, text[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool put_text_line(struct buf *line, const char *time, const char *level, const struct buf *message)
+{
+	// "2026-01-02T03:04:05.123Z": the text form needs no date.
+	return buf_put(line, time + 11, 12) && buf_printf(line, " %-5s ", level) &&
+		   buf_put(line, message->data, message->len) && buf_putc(line, '\n');
+}
+
+static bool put_json_line(struct buf *line, const char *time, const char *level, const struct buf *message)
+{
+	return buf_printf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"", time, level) &&
+		   put_json(line, message->data, message->len) && buf_puts(line, "\"}\n");
+}
+
+// Masked before it is made visible, so that a secret with a control character in it is still found.
+static bool build_line(struct buf *line, enum log_level level, const char *text, size_t len)
+{
+	struct buf masked = {0}, message = {0};
+	char time[CIVIL_TEXT_SIZE];
+	bool ok;
+
+	civil_format_rfc3339(clock_wall_us(), 3, time);
+	ok = redact_append(&masked, text, len) && put_visible(&message, masked.data, masked.len) &&
+		 (as_json ? put_json_line : put_text_line)(line, time, level_names[level], &message);
+	buf_free(&masked);
+	buf_free(&message);
+	return ok;
+}
+
+void log_write(enum log_level level, const char *text, size_t len)
+{
+	static const char no_memory[] = "a log line was lost: out of memory\n";
+	struct buf line = {0};
+	int saved = errno;
+
+	if (level < threshold || level >= LOG_OFF)
+		return;
+	// A log that cannot be written has nobody left to tell.
+	if (build_line(&line, level, text, len))
+		(void)sink_write(STDERR_FILENO, line.data, line.len);
+	else
+		(void)sink_write(STDERR_FILENO, no_memory, sizeof no_memory - 1);
+	buf_free(&line);
+	errno = saved;
+}
+
+void log_printf(enum log_level level, const char *format, ...)
+{
+	struct buf text = {0};
+	char small[512];
+	va_list args;
+	int n;
+
+	if (level < threshold)
+		return;
+	va_start(args, format);
+	n = vsnprintf(small, sizeof small, format, args);
+	va_end(args);
+	if (n < 0)
+		return;
+	if ((size_t)n < sizeof small || !buf_reserve(&text, (size_t)n)) {
+		log_write(level, small, strlen(small));
+		return;
+	}
+	va_start(args, format);
+	vsnprintf(text.data, text.cap, format, args);
+	va_end(args);
+	log_write(level, text.data, (size_t)n);
+	buf_free(&text);
+}
+
+static bool wait_writable(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	return poll(&p, 1, -1) >= 0 || errno == EINTR;
+}
+
+static bool write_all(int fd, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, data, len);
+
+		if (n >= 0) {
+			data += n;
+			len -= (size_t)n;
+		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			if (!wait_writable(fd))
+				return false;
+		} else if (errno != EINTR) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool sink_write(int fd, const char *text, size_t len)
+{
+	struct buf masked = {0};
+	bool ok;
+	int saved;
+
+	if (!redact_append(&masked, text, len)) {
+		buf_free(&masked);
+		errno = ENOMEM;
+		return false;
+	}
+	ok = write_all(fd, masked.data, masked.len);
+	saved = errno;
+	buf_free(&masked);
+	errno = saved;
+	return ok;
+}

@@ -1,0 +1,59 @@
+// Line editing over libedit's callback interface. Knows nothing of what the lines mean.
+#include "io/line.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <editline/readline.h>
+
+#include "io/loop.h"
+
+static struct {
+	struct watch watch;
+	void (*done)(void *arg, char *text);
+	void *arg;
+} line;
+
+// libedit calls this from rl_callback_read_char, with a malloc'ed line or NULL.
+static void on_line(char *text)
+{
+	void (*done)(void *, char *) = line.done;
+
+	if (done == NULL) {
+		free(text);
+		return;
+	}
+	line_stop();
+	if (text != NULL && text[0] != '\0')
+		add_history(text);
+	done(line.arg, text);
+}
+
+static void on_input(struct watch *watch, short revents)
+{
+	(void)watch;
+	(void)revents;
+	rl_callback_read_char();
+}
+
+bool line_start(const char *prompt, void (*done)(void *arg, char *text), void *arg)
+{
+	if (line.done != NULL)
+		return false;
+	line.done = done;
+	line.arg = arg;
+	rl_callback_handler_install(prompt, on_line);
+	watch_start(&line.watch, STDIN_FILENO, POLLIN, on_input);
+	return true;
+}
+
+void line_stop(void)
+{
+	if (line.done == NULL)
+		return;
+	line.done = NULL;
+	watch_stop(&line.watch);
+	rl_callback_handler_remove();
+}

@@ -1,0 +1,139 @@
+// Steps on JSON: what a JavaScript server makes of numbers, empty objects, shape, one spelling. A malformed text passes
+// where its content does not matter, and is rejected where it does.
+#include <string.h>
+
+#include "data/step.h"
+#include "io/json.h"
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static const char *skip_space(const char *text, const char *end)
+{
+	while (text < end && is_space(*text))
+		text++;
+	return text;
+}
+
+static bool run_empty_object(struct step_run *run, const struct step *step, struct cell *cell)
+{
+	const char *end = cell->ptr + cell->len;
+	const char *at = skip_space(cell->ptr, end);
+
+	(void)run;
+	(void)step;
+	if (at == end || *at != '{')
+		return true;
+	at = skip_space(at + 1, end);
+	if (at == end || *at != '}' || skip_space(at + 1, end) != end)
+		return true;
+	*cell = (struct cell){.ptr = "", .null = true, .fate = cell->fate, .note = cell->note};
+	step_mark(cell, FATE_FOLDED, NOTE_EMPTY_OBJECT);
+	return true;
+}
+
+static bool run_shape(struct step_run *run, const struct step *step, struct cell *cell)
+{
+	const char *end = cell->ptr + cell->len;
+	const char *at = skip_space(cell->ptr, end);
+
+	(void)run;
+	(void)step;
+	if (at == end || (*at != '{' && *at != '['))
+		step_mark(cell, FATE_REJECTED, NOTE_JSON_SHAPE);
+	return true;
+}
+
+static const char *skip_string(const char *at, const char *end)
+{
+	for (at++; at < end && *at != '"'; at++)
+		if (*at == '\\' && at + 1 < end)
+			at++;
+	return at < end ? at + 1 : end;
+}
+
+static bool is_number_char(char c)
+{
+	return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
+}
+
+// The next number outside of strings: its start, with *stop behind it; NULL when there is none.
+static const char *next_number(const char *at, const char *end, const char **stop)
+{
+	while (at < end) {
+		if (*at == '"') {
+			at = skip_string(at, end);
+			continue;
+		}
+		if (*at == '-' || (*at >= '0' && *at <= '9'))
+			break;
+		at++;
+	}
+	if (at >= end)
+		return NULL;
+	*stop = at;
+	while (*stop < end && is_number_char(**stop))
+		++*stop;
+	return at;
+}
+
+// Fifteen significant digits survive a double (DBL_DIG), if no exponent brings them near its ends.
+static bool is_surely_exact(const char *text, size_t len)
+{
+	return len <= 15 && memchr(text, 'e', len) == NULL && memchr(text, 'E', len) == NULL;
+}
+
+static bool is_js_exact(const char *text, size_t len, char spelling[JSON_DOUBLE_SIZE])
+{
+	return is_surely_exact(text, len) || !json_number_valid(text, len) || json_number_is_js_exact(text, len, spelling);
+}
+
+// The scratch stays empty until the first number that changes: most texts have none.
+static bool run_js_numbers(struct step_run *run, const struct step *step, struct cell *cell)
+{
+	const char *end = cell->ptr + cell->len, *at = cell->ptr, *copied = cell->ptr, *stop;
+	char spelling[JSON_DOUBLE_SIZE];
+
+	(void)step;
+	while ((at = next_number(at, end, &stop)) != NULL) {
+		if (!is_js_exact(at, (size_t)(stop - at), spelling)) {
+			if (!buf_put(run->scratch, copied, (size_t)(at - copied)) || !buf_puts(run->scratch, spelling))
+				return false;
+			copied = stop;
+		}
+		at = stop;
+	}
+	if (copied == cell->ptr)
+		return true;
+	step_mark(cell, FATE_LOST, NOTE_JS_NUMBER);
+	return buf_put(run->scratch, copied, (size_t)(end - copied)) && step_put_scratch(run, cell);
+}
+
+static bool run_canonical(struct step_run *run, const struct step *step, struct cell *cell)
+{
+	bool duplicates = false;
+	struct err why;
+
+	(void)step;
+	if (!json_canonical(run->scratch, cell->ptr, cell->len, &duplicates, &why)) {
+		if (why.kind != ERR_JSON)
+			return false;
+		step_mark(cell, FATE_REJECTED, NOTE_JSON_MALFORMED);
+		return true;
+	}
+	if (duplicates)
+		step_mark(cell, FATE_LOST, NOTE_JSON_REPEATED_KEY);
+	if (run->scratch->len == cell->len && memcmp(run->scratch->data, cell->ptr, cell->len) == 0)
+		return true;
+	return step_put_scratch(run, cell);
+}
+
+const struct step_def steps_json[] = {
+	{.name = "json_empty_object_to_null", .types = STEP_TYPE(COL_JSON), .run = run_empty_object},
+	{.name = "json_js_numbers", .types = STEP_TYPE(COL_JSON), .run = run_js_numbers},
+	{.name = "json_shape", .types = STEP_TYPE(COL_JSON), .run = run_shape},
+	{.name = "json_canonical", .types = STEP_TYPE(COL_JSON), .run = run_canonical},
+	{0},
+};

@@ -1,0 +1,64 @@
+--- Errors: one object everywhere, {kind, message, code, retryable, …}; tostring gives the message.
+local c = require "_syncrun.err"
+
+local M = {}
+
+---@class syncrun.Error
+---@field kind string usage config http postgres sqlite json timeout cancelled mapping check limit script internal
+---@field message string lower case, names the thing, cause in brackets
+---@field code string? machine-readable detail (SQLSTATE, HTTP status …)
+---@field retryable boolean? the same call may succeed later
+---@field traceback string?
+
+--- Make an error object without raising it.
+---@param fields table kind and message at least
+---@return syncrun.Error
+function M.new(fields)
+	return c.new(fields)
+end
+
+--- Raise an error object.
+---@param fields table kind and message at least, or an error object
+function M.raise(fields)
+	error(c.is(fields) and fields or c.new(fields), 0)
+end
+
+--- Raise an error of this kind with a formatted message.
+---@param kind string
+---@param format string
+function M.raisef(kind, format, ...)
+	error(c.new { kind = kind, message = format:format(...) }, 0)
+end
+
+--- Whether a value is an error object.
+---@param value any
+---@return boolean
+function M.is(value)
+	return c.is(value)
+end
+
+--- Any raised value as an error object.
+---@param value any
+---@return syncrun.Error
+function M.wrap(value)
+	if c.is(value) then return value end
+	return c.new { kind = "script", message = tostring(value) }
+end
+
+local function results(ok, ...)
+	if ok then return ... end
+	return nil, M.wrap((...))
+end
+
+--- Call f(...): its results, or nil and an error object. A cancellation is raised on, never returned.
+---@param f function
+---@return any, syncrun.Error?
+function M.try(f, ...)
+	return results(xpcall(f, function(e)
+		e = M.wrap(e)
+		if not e.traceback then e.traceback = debug.traceback(nil, 2) end
+		return e
+	end, ...))
+end
+
+return M

@@ -1,0 +1,313 @@
+--- Tasks: structured concurrency over the host's coroutines. Scripts read sequentially; waiting is invisible.
+local c = require "_syncrun.task"
+local err = require "syncrun.err"
+
+local M = {}
+
+--- Wait for so many seconds.
+---@param seconds number
+function M.sleep(seconds)
+	c.sleep(seconds)
+end
+
+--- Whether the running task was cancelled.
+---@return boolean
+function M.cancelled()
+	return c.cancelled()
+end
+
+--- How many timers, descriptors and transfers are under way (tests: nothing leaks).
+---@return integer
+function M.active()
+	return c.active()
+end
+
+--- Wait for SIGINT, SIGTERM or SIGHUP. While a task waits here, signals do not cancel the script.
+---@return string "INT", "TERM" or "HUP"
+function M.wait_signal()
+	return c.wait_signal()
+end
+
+---@class syncrun.Task
+local Task = {}
+Task.__index = Task
+
+--- Its results; raises its error. Waits.
+function Task:join()
+	return c.join(self.task)
+end
+
+--- Ask it to end: its present wait, or its next, raises kind "cancelled".
+function Task:cancel()
+	c.cancel(self.task)
+end
+
+--- Whether it has ended.
+---@return boolean
+function Task:done()
+	return c.done(self.task)
+end
+
+--- Start a task that nobody waits for: an error in it is logged. It is cancelled when the script ends. Prefer scope.
+---@param fn function
+---@return syncrun.Task
+function M.spawn(fn, ...)
+	return setmetatable({
+		task = c.spawn(function(...)
+			local results = table.pack(err.try(fn, ...))
+			local e = results[2]
+			if results[1] == nil and err.is(e) then
+				if e.kind ~= "cancelled" then require "syncrun.log".error("a task failed: %s", e.message) end
+				error(e, 0)
+			end
+			return table.unpack(results, 1, results.n)
+		end, ...),
+	}, Task)
+end
+
+-- Run fn although this task may be cancelled: cleaning up, waiting for children to end.
+local function shielded(fn, ...)
+	c.shield(1)
+	local results = table.pack(pcall(fn, ...))
+	c.shield(-1)
+	if not results[1] then error(results[2], 0) end
+	return table.unpack(results, 2, results.n)
+end
+
+--- Run fn(...) to its end although this task may be cancelled meanwhile. For cleaning up only.
+---@param fn function
+function M.shielded(fn, ...)
+	return shielded(fn, ...)
+end
+
+---@class syncrun.Scope
+local Scope = {}
+Scope.__index = Scope
+
+local function cancel_all(scope)
+	for handle in pairs(scope.children) do c.cancel(handle) end
+end
+
+local function child_ended(scope, handle, e)
+	scope.children[handle] = nil
+	scope.live = scope.live - 1
+	if e and not scope.error then
+		scope.error = e
+		cancel_all(scope)
+	end
+	if scope.live == 0 then c.wake(scope) end
+end
+
+--- Start a child of the scope.
+---@param fn function
+---@return syncrun.Task
+function Scope:spawn(fn, ...)
+	if self.closed then err.raisef("usage", "this scope has ended; it cannot start a task") end
+	local handle
+	self.live = self.live + 1
+	handle = c.spawn(function(...)
+		local results = table.pack(xpcall(fn, function(e)
+			e = err.wrap(e)
+			if not e.traceback then e.traceback = debug.traceback(nil, 2) end
+			return e
+		end, ...))
+		child_ended(self, handle, not results[1] and results[2] or nil)
+		if not results[1] then error(results[2], 0) end
+		return table.unpack(results, 2, results.n)
+	end, ...)
+	self.children[handle] = true
+	if self.error then c.cancel(handle) end
+	return setmetatable({ task = handle }, Task)
+end
+
+local function wait_for_children(scope)
+	while scope.live > 0 do c.park(scope) end
+end
+
+--- Run fn(scope) and wait for every task it started; the first error cancels the rest and is raised.
+---@param fn fun(scope: syncrun.Scope): any
+---@return any what fn returned
+function M.scope(fn)
+	local scope = setmetatable({ children = {}, live = 0 }, Scope)
+	local body = scope:spawn(fn, scope)
+	local ok, e = pcall(wait_for_children, scope)
+	if not ok then -- this task was cancelled while it waited
+		scope.error = scope.error or e
+		cancel_all(scope)
+		shielded(wait_for_children, scope)
+	end
+	scope.closed = true
+	if scope.error then error(scope.error, 0) end
+	return body:join()
+end
+
+--- fn(item, i) for every item, at most `limit` at once; results in list order. The first error cancels the rest.
+---@param list any[]
+---@param options { limit: integer? }
+---@param fn fun(item: any, i: integer): any
+---@return any[]
+function M.map(list, options, fn)
+	local results, next_index = {}, 0
+	local limit = math.max(1, math.min(options.limit or 8, #list))
+	M.scope(function(scope)
+		for _ = 1, limit do
+			scope:spawn(function()
+				while next_index < #list do
+					next_index = next_index + 1
+					local i = next_index
+					results[i] = fn(list[i], i)
+				end
+			end)
+		end
+	end)
+	return results
+end
+
+--- Run fn(...) for at most so many seconds; past that it is cancelled and kind "timeout" is raised.
+---@param seconds number
+---@param fn function
+function M.timeout(seconds, fn, ...)
+	local args, results, late = table.pack(...), nil, false
+	local ok, e = pcall(M.scope, function(scope)
+		local work
+		local clock = scope:spawn(function()
+			c.sleep(seconds)
+			late = true
+			work:cancel()
+		end)
+		work = scope:spawn(function()
+			results = table.pack(fn(table.unpack(args, 1, args.n)))
+			clock:cancel()
+		end)
+	end)
+	if results then return table.unpack(results, 1, results.n) end
+	if late and not ok and e.kind == "cancelled" then
+		err.raise { kind = "timeout", code = "deadline", message = ("not finished after %g s"):format(seconds) }
+	end
+	error(e, 0)
+end
+
+---@class syncrun.Semaphore
+local Semaphore = {}
+Semaphore.__index = Semaphore
+
+--- At most n tasks at once between acquire and release.
+---@param n integer
+---@return syncrun.Semaphore
+function M.semaphore(n)
+	return setmetatable({ free = n, queue = {}, first = 1, last = 0 }, Semaphore)
+end
+
+local function enqueue(self)
+	local box = {}
+	self.last = self.last + 1
+	self.queue[self.last] = box
+	return box
+end
+
+-- Wake the first box in the queue that still waits; false when there is none.
+local function wake_first(self)
+	while self.first <= self.last do
+		local box = self.queue[self.first]
+		self.queue[self.first] = nil
+		self.first = self.first + 1
+		if not box.gone then
+			box.granted = true
+			c.wake(box)
+			return true
+		end
+	end
+	return false
+end
+
+-- Wait in the queue until woken. When cancelled meanwhile, what was granted is handed on.
+local function wait_in_queue(self, give_back)
+	local box = enqueue(self)
+	while not box.granted do
+		local ok, e = pcall(c.park, box)
+		if not ok then
+			if box.granted then give_back(self) else box.gone = true end
+			error(e, 0)
+		end
+	end
+	return box
+end
+
+--- Wait for a place.
+function Semaphore:acquire()
+	if self.free > 0 then
+		self.free = self.free - 1
+		return
+	end
+	wait_in_queue(self, self.release)
+end
+
+--- Give the place back.
+function Semaphore:release()
+	if not wake_first(self) then self.free = self.free + 1 end
+end
+
+--- fn(...) with a place held.
+---@param fn function
+function Semaphore:with(fn, ...)
+	self:acquire()
+	local results = table.pack(pcall(fn, ...))
+	self:release()
+	if not results[1] then error(results[2], 0) end
+	return table.unpack(results, 2, results.n)
+end
+
+--- A semaphore of one.
+---@return syncrun.Semaphore
+function M.mutex()
+	return M.semaphore(1)
+end
+
+---@class syncrun.Channel
+local Channel = {}
+Channel.__index = Channel
+
+--- A queue between tasks that holds at most `capacity` values.
+---@param capacity integer?
+---@return syncrun.Channel
+function M.channel(capacity)
+	return setmetatable({
+		capacity = capacity or 1, values = {}, head = 1, tail = 0, closed = false,
+		senders = { queue = {}, first = 1, last = 0 }, receivers = { queue = {}, first = 1, last = 0 },
+	}, Channel)
+end
+
+--- Hand a value over; waits while the channel is full. Raises when it is closed.
+---@param value any not nil
+function Channel:send(value)
+	while not self.closed and self.tail - self.head + 1 >= self.capacity do
+		wait_in_queue(self.senders, wake_first)
+	end
+	if self.closed then err.raisef("usage", "the channel is closed") end
+	self.tail = self.tail + 1
+	self.values[self.tail] = value
+	wake_first(self.receivers)
+end
+
+--- The next value, or nil once the channel is closed and empty. Waits.
+---@return any
+function Channel:receive()
+	while self.tail < self.head do
+		if self.closed then return nil end
+		wait_in_queue(self.receivers, wake_first)
+	end
+	local value = self.values[self.head]
+	self.values[self.head] = nil
+	self.head = self.head + 1
+	wake_first(self.senders)
+	return value
+end
+
+--- No more values will come. Everyone who waits is woken.
+function Channel:close()
+	self.closed = true
+	while wake_first(self.receivers) do end
+	while wake_first(self.senders) do end
+end
+
+return M

@@ -1,0 +1,134 @@
+// Errors at the border. The metatable of error objects lives in the registry, made by err_lua_open.
+#include "bind/err_lua.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "base/redact.h"
+#include "bind/modules.h"
+
+#define ERR_META "syncrun.error"
+
+static int error_tostring(lua_State *L)
+{
+	lua_getfield(L, 1, "message");
+	if (!lua_isstring(L, -1)) {
+		lua_pushliteral(L, "error without a message");
+		return 1;
+	}
+	return 1;
+}
+
+static void push_meta(lua_State *L)
+{
+	if (luaL_newmetatable(L, ERR_META)) {
+		lua_pushcfunction(L, error_tostring);
+		lua_setfield(L, -2, "__tostring");
+	}
+}
+
+void err_push(lua_State *L, const struct err *err)
+{
+	char message[ERR_MESSAGE_SIZE];
+
+	redact_copy(message, sizeof message, err->message);
+	luaL_checkstack(L, 4, NULL);
+	lua_createtable(L, 0, 4);
+	lua_pushstring(L, err_kind_name(err->kind));
+	lua_setfield(L, -2, "kind");
+	lua_pushstring(L, message);
+	lua_setfield(L, -2, "message");
+	if (err->code[0] != '\0') {
+		lua_pushstring(L, err->code);
+		lua_setfield(L, -2, "code");
+	}
+	lua_pushboolean(L, err->retryable);
+	lua_setfield(L, -2, "retryable");
+	push_meta(L);
+	lua_setmetatable(L, -2);
+}
+
+int err_raise(lua_State *L, const struct err *err)
+{
+	err_push(L, err);
+	return lua_error(L);
+}
+
+int err_raisef(lua_State *L, enum err_kind kind, const char *format, ...)
+{
+	struct err err;
+	va_list args;
+
+	err_clear(&err);
+	err.kind = kind;
+	va_start(args, format);
+	vsnprintf(err.message, sizeof err.message, format, args);
+	va_end(args);
+	return err_raise(L, &err);
+}
+
+// The string field of the table at index, copied into a fixed buffer; "" when it is not a string.
+static void copy_field(lua_State *L, int index, const char *name, char *out, size_t size)
+{
+	const char *text;
+
+	lua_getfield(L, index, name);
+	text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+	strncpy(out, text, size - 1);
+	out[size - 1] = '\0';
+	lua_pop(L, 1);
+}
+
+void err_from_lua(lua_State *L, int index, struct err *err)
+{
+	char kind[32];
+
+	index = lua_absindex(L, index);
+	err_clear(err);
+	if (lua_type(L, index) != LUA_TTABLE) {
+		const char *text = luaL_tolstring(L, index, NULL);
+		err_set(err, ERR_SCRIPT, NULL, "%s", text);
+		lua_pop(L, 1);
+		return;
+	}
+	copy_field(L, index, "kind", kind, sizeof kind);
+	err->kind = err_kind_of(kind);
+	copy_field(L, index, "code", err->code, sizeof err->code);
+	copy_field(L, index, "message", err->message, sizeof err->message);
+	lua_getfield(L, index, "retryable");
+	err->retryable = lua_toboolean(L, -1);
+	lua_pop(L, 1);
+}
+
+static int l_new(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	push_meta(L);
+	lua_setmetatable(L, 1);
+	return 1;
+}
+
+static int l_is(lua_State *L)
+{
+	bool is = lua_getmetatable(L, 1);
+
+	if (is) {
+		push_meta(L);
+		is = lua_rawequal(L, -1, -2);
+	}
+	lua_pushboolean(L, is);
+	return 1;
+}
+
+static const luaL_Reg functions[] = {{"new", l_new}, {"is", l_is}, {NULL, NULL}};
+
+int luaopen_syncrun_err(lua_State *L)
+{
+	push_meta(L);
+	lua_pop(L, 1);
+	luaL_newlib(L, functions);
+	return 1;
+}

@@ -1,0 +1,187 @@
+// _syncrun.host: what scripts need of the process and its files: the version, terminals, folders, the redacting writer.
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <lauxlib.h>
+
+#include "bind/err_lua.h"
+#include "bind/modules.h"
+#include "host/version.h"
+#include "io/file.h"
+
+#define WRITER_META "syncrun.writer"
+
+struct writer {
+	int fd; // -1 when closed
+	bool own;
+	char path[512]; // for messages
+};
+
+static struct writer *new_writer(lua_State *L, const char *path)
+{
+	struct writer *w = lua_newuserdatauv(L, sizeof *w, 0);
+
+	w->fd = -1;
+	w->own = false;
+	snprintf(w->path, sizeof w->path, "%s", path);
+	luaL_setmetatable(L, WRITER_META);
+	return w;
+}
+
+// create(path) -> writer: a new file 0600, or an emptied one
+static int l_create(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	struct writer *w = new_writer(L, path);
+	struct err err;
+
+	w->fd = file_create(path, &err);
+	w->own = true;
+	return w->fd < 0 ? err_raise(L, &err) : 1;
+}
+
+// standard("stdout" | "stderr") -> writer
+static int l_standard(lua_State *L)
+{
+	static const char *const names[] = {"stdout", "stderr", NULL};
+	int which = luaL_checkoption(L, 1, NULL, names);
+	struct writer *w = new_writer(L, names[which]);
+
+	w->fd = which == 0 ? STDOUT_FILENO : STDERR_FILENO;
+	return 1;
+}
+
+static int writer_write(lua_State *L)
+{
+	struct writer *w = luaL_checkudata(L, 1, WRITER_META);
+	size_t len;
+	const char *text = luaL_checklstring(L, 2, &len);
+	struct err err;
+
+	if (w->fd < 0)
+		return err_raisef(L, ERR_USAGE, "the writer of '%s' is closed", w->path);
+	if (w->fd == STDOUT_FILENO)
+		fflush(stdout); // what print() wrote comes first
+	if (!file_write(w->fd, w->path, text, len, &err))
+		return err_raise(L, &err);
+	lua_settop(L, 1);
+	return 1;
+}
+
+static int writer_close(lua_State *L)
+{
+	struct writer *w = luaL_checkudata(L, 1, WRITER_META);
+	int fd = w->fd;
+
+	w->fd = -1;
+	if (fd >= 0 && w->own && close(fd) != 0)
+		return err_raisef(L, ERR_CONFIG, "cannot write to '%s' (%s)", w->path, strerror(errno));
+	return 0;
+}
+
+static int writer_gc(lua_State *L)
+{
+	struct writer *w = luaL_checkudata(L, 1, WRITER_META);
+
+	if (w->fd >= 0 && w->own)
+		close(w->fd);
+	w->fd = -1;
+	return 0;
+}
+
+static int l_make_folder(lua_State *L)
+{
+	struct err err;
+
+	return file_make_folder(luaL_checkstring(L, 1), &err) ? 0 : err_raise(L, &err);
+}
+
+// kind(path) -> "file" | "folder" | "other" | nil
+static int l_kind(lua_State *L)
+{
+	struct stat st;
+
+	if (stat(luaL_checkstring(L, 1), &st) != 0)
+		return 0;
+	lua_pushstring(L, S_ISREG(st.st_mode) ? "file" : S_ISDIR(st.st_mode) ? "folder" : "other");
+	return 1;
+}
+
+static int l_terminal(lua_State *L)
+{
+	lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+	return 1;
+}
+
+static int l_pid(lua_State *L)
+{
+	lua_pushinteger(L, getpid());
+	return 1;
+}
+
+// peak_memory() -> bytes of the process's resident peak, or nil (Linux only: /proc/self/status)
+static int l_peak_memory(lua_State *L)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[256];
+	long kb = -1;
+
+	while (f != NULL && kb < 0 && fgets(line, sizeof line, f) != NULL)
+		if (sscanf(line, "VmHWM: %ld", &kb) != 1)
+			kb = -1;
+	if (f != NULL)
+		fclose(f);
+	if (kb < 0)
+		return 0;
+	lua_pushinteger(L, (lua_Integer)kb * 1024);
+	return 1;
+}
+
+static int from_registry(lua_State *L, const char *name)
+{
+	lua_getfield(L, LUA_REGISTRYINDEX, name);
+	return 1;
+}
+
+// loader() -> function(name) -> chunk, chunk name | message: the embedded library
+static int l_loader(lua_State *L)
+{
+	return from_registry(L, "syncrun.load_embedded");
+}
+
+// source() -> function(name) -> text of an embedded module
+static int l_source(lua_State *L)
+{
+	return from_registry(L, "syncrun.embedded_source");
+}
+
+static const luaL_Reg writer_methods[] = {{"write", writer_write}, {"close", writer_close}, {NULL, NULL}};
+static const luaL_Reg writer_meta[] = {{"__gc", writer_gc}, {"__close", writer_gc}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+	{"create", l_create},
+	{"standard", l_standard},
+	{"make_folder", l_make_folder},
+	{"kind", l_kind},
+	{"terminal", l_terminal},
+	{"pid", l_pid},
+	{"peak_memory", l_peak_memory},
+	{"loader", l_loader},
+	{"source", l_source},
+	{NULL, NULL},
+};
+
+int luaopen_syncrun_host(lua_State *L)
+{
+	luaL_newmetatable(L, WRITER_META);
+	luaL_setfuncs(L, writer_meta, 0);
+	luaL_newlib(L, writer_methods);
+	lua_setfield(L, -2, "__index");
+	luaL_newlib(L, functions);
+	lua_pushliteral(L, SYNCRUN_VERSION);
+	lua_setfield(L, -2, "version");
+	return 1;
+}

@@ -1,0 +1,12 @@
+// Signals as the host sees them: delivered to a waiting task, or left to the host's default (cancel the root task).
+#ifndef SYNCRUN_BIND_SIGNALS_H
+#define SYNCRUN_BIND_SIGNALS_H
+
+#include <stdbool.h>
+
+// Hand the signal to the task inside task.wait_signal(); false when none waits.
+bool signals_deliver(int number);
+// "INT", "TERM", "HUP", or "signal".
+const char *signals_name(int number);
+
+#endif

@@ -1,0 +1,59 @@
+// Signal handlers: they set a flag and wake the loop; the host acts between turns. A second SIGINT leaves at once.
+#include "host/signals.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "bind/signals.h"
+#include "io/loop.h"
+
+static volatile sig_atomic_t pending, seen;
+
+static void on_signal(int number)
+{
+	if (number == SIGINT && seen > 0)
+		_exit(128 + SIGINT);
+	if (number == SIGINT)
+		seen = 1;
+	pending = number;
+	loop_wake();
+}
+
+void signals_install(void)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction action;
+
+	memset(&action, 0, sizeof action);
+	action.sa_handler = on_signal;
+	sigemptyset(&action.sa_mask);
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+		sigaction(numbers[i], &action, NULL);
+	action.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &action, NULL);
+}
+
+int signals_pending(void)
+{
+	return pending;
+}
+
+int signals_take(void)
+{
+	int number = pending;
+
+	pending = 0;
+	return number;
+}
+
+void signals_forgive(void)
+{
+	seen = 0;
+}
+
+const char *signals_name(int number)
+{
+	return number == SIGINT ? "INT" : number == SIGTERM ? "TERM" : number == SIGHUP ? "HUP" : "signal";
+}

@@ -1,0 +1,66 @@
+--- Digests, signatures, random bytes, base64. Strings in, strings out.
+local c = require "_syncrun.crypto"
+
+local M = {}
+
+--- SHA-256.
+---@param s string
+---@param form "hex"|"raw"? lower-case hex by default
+---@return string
+function M.sha256(s, form) return c.sha256(s, form) end
+
+--- SHA-1: for what others demand, not for proofs.
+---@param s string
+---@param form "hex"|"raw"?
+---@return string
+function M.sha1(s, form) return c.sha1(s, form) end
+
+--- MD5: for what others demand, not for proofs.
+---@param s string
+---@param form "hex"|"raw"?
+---@return string
+function M.md5(s, form) return c.md5(s, form) end
+
+--- HMAC (RFC 2104) with SHA-256.
+---@param key string
+---@param s string
+---@param form "hex"|"raw"?
+---@return string
+function M.hmac_sha256(key, s, form) return c.hmac_sha256(key, s, form) end
+
+--- Base64 (RFC 4648, section 4), padded, without line breaks.
+---@param s string
+---@return string
+function M.base64_encode(s) return c.base64_encode(s) end
+
+--- The way back, strict: raises kind usage on anything that base64_encode would not write.
+---@param text string
+---@return string
+function M.base64_decode(text) return c.base64_decode(text) end
+
+--- Base64url (RFC 4648, section 5), without padding.
+---@param s string
+---@return string
+function M.base64url_encode(s) return c.base64url_encode(s) end
+
+--- The way back, strict; padding may be there or not.
+---@param text string
+---@return string
+function M.base64url_decode(text) return c.base64url_decode(text) end
+
+--- Sign with RS256 (RFC 7518, section 3.3).
+---@param pem string a private RSA key of 2048 bits at least, PEM, no passphrase; it becomes a secret of the log
+---@param s string
+---@return string signature raw bytes
+function M.rs256_sign(pem, s) return c.rs256_sign(pem, s) end
+
+--- Random bytes fit for keys.
+---@param n integer
+---@return string
+function M.random(n) return c.random(n) end
+
+--- A random UUID (version 4) in lower case.
+---@return string
+function M.uuid() return c.uuid() end
+
+return M

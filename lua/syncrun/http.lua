@@ -1,0 +1,547 @@
+--- HTTP: a client with limits and retries, and a small server. Waiting is invisible; a status is never an error.
+local c = require "_syncrun.http"
+local listener = require "_syncrun.http_server"
+local err = require "syncrun.err"
+local task = require "syncrun.task"
+
+local M = {}
+
+local MIB = 1024 * 1024
+local UNSENT = { -- failures before a byte of the request could be sent: always safe to repeat
+	COULDNT_RESOLVE_PROXY = true, COULDNT_RESOLVE_HOST = true, COULDNT_CONNECT = true, SSL_CONNECT_ERROR = true,
+	connect = true,
+}
+local IDEMPOTENT = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true }
+local RETRY_STATUS = { [408] = true, [429] = true, [502] = true, [503] = true, [504] = true }
+local PRIVATE = { authorization = true, cookie = true } -- a client's own headers that stay on its own host
+
+-- ---- query strings
+
+--- Percent-encode everything but RFC 3986's unreserved characters.
+---@param text string
+---@return string
+function M.escape(text)
+	return (tostring(text):gsub("[^A-Za-z0-9%-._~]", function(ch) return ("%%%02X"):format(ch:byte()) end))
+end
+
+local function unescape(text)
+	return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+local function sorted_keys(t)
+	local keys = {}
+	for k in pairs(t) do keys[#keys + 1] = k end
+	table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+	return keys
+end
+
+--- Encode arguments as `k=v&k2=v2`: a table by name (names sorted; a list as value repeats the name), or a list of
+--- {name, value} pairs in their order.
+---@param args table
+---@return string
+function M.encode_query(args)
+	local parts = {}
+	local function add(name, value)
+		if type(value) == "table" then
+			for _, v in ipairs(value) do add(name, v) end
+		else
+			parts[#parts + 1] = M.escape(name) .. "=" .. M.escape(value)
+		end
+	end
+	if args[1] ~= nil then
+		for _, pair in ipairs(args) do add(pair[1], pair[2]) end
+	else
+		for _, name in ipairs(sorted_keys(args)) do add(name, args[name]) end
+	end
+	return table.concat(parts, "&")
+end
+
+--- Decode `k=v&k2=v2`.
+---@param text string
+---@return table<string, string> args the last value of each name
+---@return string[][] pairs all {name, value} in their order
+function M.decode_query(text)
+	local args, list = {}, {}
+	for part in text:gmatch("[^&]+") do
+		local name, value = part:match("^([^=]*)=?(.*)$")
+		name, value = unescape(name), unescape(value)
+		args[name] = value
+		list[#list + 1] = { name, value }
+	end
+	return args, list
+end
+
+-- ---- headers and URLs
+
+local function add_headers(merged, headers, skip)
+	for name, value in pairs(headers or {}) do
+		local key = tostring(name):lower()
+		if not (skip and skip[key]) then merged[key] = { name = name, value = value } end
+	end
+end
+
+-- {name, value, name, value ...}, sorted; false leaves a header out, a list repeats it.
+local function header_list(merged)
+	local list = {}
+	local function add(name, value)
+		if type(value) == "table" then
+			for _, v in ipairs(value) do add(name, v) end
+		elseif value ~= false then
+			list[#list + 1] = tostring(name)
+			list[#list + 1] = type(value) == "string" and value or tostring(value)
+		end
+	end
+	for _, key in ipairs(sorted_keys(merged)) do add(merged[key].name, merged[key].value) end
+	return list
+end
+
+local function origin(url)
+	return (url:match("^%a[%w+.-]*://[^/?#]*") or ""):lower()
+end
+
+local function request_url(client, o)
+	local url = o.url
+	if not url then
+		if not client.base_url then
+			err.raisef("usage", "a request needs 'url', or 'path' on a client with 'base_url'")
+		end
+		local path = o.path or ""
+		if path ~= "" and not path:find("^[/?]") then path = "/" .. path end
+		url = client.base_url:gsub("/+$", "") .. path
+	end
+	local query = type(o.query) == "table" and M.encode_query(o.query) or o.query
+	if query and query ~= "" then url = url .. (url:find("?", 1, true) and "&" or "?") .. query end
+	return url
+end
+
+local function request_body(o, merged)
+	if o.json ~= nil then
+		add_headers(merged, { ["Content-Type"] = "application/json" })
+		return require "syncrun.json".encode(o.json)
+	elseif o.form then
+		add_headers(merged, { ["Content-Type"] = "application/x-www-form-urlencoded" })
+		return M.encode_query(o.form)
+	end
+	return o.body
+end
+
+local function first_set(a, b)
+	if a ~= nil then return a end
+	return b
+end
+
+-- What _syncrun.http wants to know of one request.
+local function prepare(client, o)
+	local method = o.method or "GET"
+	local url = request_url(client, o)
+	local foreign = client.base_url and origin(url) ~= origin(client.base_url)
+	local merged = {}
+	add_headers(merged, client.headers, foreign and PRIVATE or nil)
+	local body = request_body(o, merged)
+	add_headers(merged, o.headers)
+	local max_body = o.max_body
+	if not max_body then max_body = o.stream and 0 or client.max_body end
+	return {
+		name = client.name,
+		method = method,
+		url = url,
+		headers = header_list(merged),
+		body = body,
+		user_agent = client.user_agent,
+		timeout = first_set(o.timeout, client.timeout),
+		connect_timeout = client.connect_timeout,
+		idle_timeout = first_set(o.idle_timeout, client.idle_timeout),
+		max_body = max_body,
+		compress = client.compress,
+		follow = first_set(o.follow, first_set(client.follow, true)),
+	}
+end
+
+-- ---- the rate limit: a token bucket
+
+local Bucket = {}
+Bucket.__index = Bucket
+
+local function bucket_new(o)
+	local every = o.every or (o.per and o.tokens and o.per / o.tokens)
+	local burst = o.burst or o.tokens or 1
+	if not (every and every >= 0 and burst >= 1) then
+		err.raisef("usage", "a rate needs 'every' (seconds a token), or 'tokens' and 'per' (seconds)")
+	end
+	local level = math.min(o.level or burst, burst)
+	return setmetatable({ every = every, burst = burst, level = level, at = c.now() }, Bucket)
+end
+
+function Bucket:refill()
+	local now = c.now()
+	local gained = self.every > 0 and (now - self.at) / self.every or self.burst
+	self.level = math.min(self.burst, self.level + gained)
+	self.at = now
+end
+
+local function take_token(client)
+	while client.bucket do -- set_rate may exchange it meanwhile
+		local bucket = client.bucket
+		bucket:refill()
+		if bucket.level >= 1 then
+			bucket.level = bucket.level - 1
+			return
+		end
+		task.sleep((1 - bucket.level) * bucket.every)
+	end
+end
+
+-- ---- answers
+
+---@class syncrun.Response
+---@field status integer
+---@field body string? absent when streamed
+---@field headers table<string, string> lower-case names, repeated ones joined by ", "
+---@field reason string
+---@field http_version string "1.1", "2"
+---@field url string where it came from, after redirects
+---@field attempts integer
+---@field elapsed number seconds of the last attempt
+local Response = {}
+Response.__index = Response
+
+--- The body as JSON.
+---@return any
+function Response:json()
+	return require "syncrun.json".decode(self.body)
+end
+
+--- The pieces of a streamed body as they come. Leaving the loop early closes the connection.
+---@return fun(): string?
+function Response:chunks()
+	return function()
+		local bytes = self.exchange and self.exchange:read()
+		if not bytes then self:close() end
+		return bytes
+	end, nil, nil, self
+end
+
+--- Let go of a streamed answer: it counts against the client's concurrency until then. Twice is legal.
+function Response:close()
+	if self.exchange then
+		self.exchange:close()
+		self.exchange = nil
+		self.places:release()
+	end
+end
+
+Response.__close = Response.close
+Response.__name = "syncrun.Response"
+
+-- ---- the client
+
+---@class syncrun.HttpClient
+local Client = {}
+Client.__index = Client
+
+local function report_attempt(client, o, request, number, started, res, e)
+	local hook = o.on_attempt or client.on_attempt
+	if not hook then return end
+	hook {
+		client = client.name, method = request.method, path = request.url:match("^%a[%w+.-]*://[^/?#]*([^?#]*)"),
+		attempt = number, status = res and res.status, elapsed = c.now() - started, error = e,
+		bytes_sent = request.body and #request.body or 0, bytes_received = res and res.body and #res.body or nil,
+	}
+end
+
+local function send(client, o, request)
+	if not o.stream then return c.request(request) end
+	local res = c.open(request)
+	res.places = client.places
+	return res
+end
+
+-- One attempt under the client's limits: an answer, or nil and an error.
+local function attempt(client, o, request, number)
+	client.turn:with(take_token, client)
+	client.places:acquire()
+	local started = c.now()
+	local res, e = err.try(send, client, o, request)
+	if not (res and res.exchange) then client.places:release() end
+	if res then
+		res.attempts = number
+		setmetatable(res, Response)
+	elseif e.kind == "cancelled" then
+		err.raise(e)
+	end
+	report_attempt(client, o, request, number, started, res, e)
+	return res, e
+end
+
+-- Retry-After (RFC 9110 10.2.3): seconds or a date.
+local function retry_after(res)
+	local value = res and res.headers["retry-after"]
+	if not value then return 0 end
+	if value:find("^%d+$") then return tonumber(value) end
+	local at = c.date(value)
+	return at and math.max(0, at - os.time()) or 0
+end
+
+local function retry_options(client, o)
+	if o.retry == false or (o.retry == nil and client.retry == false) then return { tries = 1 } end
+	return setmetatable(o.retry or {}, { __index = client.retry or M.RETRY })
+end
+
+-- Whether to try again, and after how many seconds at least.
+local function wants_retry(retry, o, request, res, e)
+	local word, delay
+	if retry.classify then word, delay = retry.classify(res, e) end
+	if word then return word == "retry", delay end
+	if e and e.retryable and UNSENT[e.code] then return true end
+	local idempotent = first_set(o.idempotent, IDEMPOTENT[request.method] or false)
+	return idempotent and ((e and e.retryable) or (res and RETRY_STATUS[res.status])) or false
+end
+
+--- Send a request and wait for the answer. Any status is an answer; only failures of transport raise: kind "http"
+--- (code "COULDNT_CONNECT", "PARTIAL_FILE" ...), "timeout" (code "connect", "idle", "total"), "limit" (code "body").
+--- Options: method, path or url, query, headers, body | json | form, timeout, idle_timeout, max_body, stream,
+--- idempotent, retry, follow, on_attempt. The client's own Authorization and Cookie headers are sent to base_url's
+--- host only. Repeated are idempotent requests (GET, HEAD, PUT, DELETE, OPTIONS) that failed retryably or were answered
+--- 408, 429, 502, 503 or 504, and every request that was never sent; classify overrules both.
+---@param o table
+---@return syncrun.Response
+function Client:request(o)
+	local request = prepare(self, o)
+	local retry = retry_options(self, o)
+	local deadline = c.now() + (retry.budget or 0)
+	local number = 0
+	while true do
+		number = number + 1
+		local res, e = attempt(self, o, request, number)
+		local again, delay = false, nil
+		if number < retry.tries then again, delay = wants_retry(retry, o, request, res, e) end
+		if again then
+			local jitter = math.random() * math.min(retry.cap, retry.base * 2 ^ (number - 1))
+			delay = delay or math.max(jitter, retry_after(res))
+			again = c.now() + delay <= deadline
+		end
+		if not again then
+			if res then return res end
+			e.attempts = number
+			err.raise(e)
+		end
+		if res then res:close() end
+		task.sleep(delay)
+	end
+end
+
+local function with_method(client, method, path, o)
+	local copy = { method = method, path = path }
+	for k, v in pairs(o or {}) do copy[k] = v end
+	return client:request(copy)
+end
+
+--- GET base_url .. path.
+---@param path string
+---@param o table?
+---@return syncrun.Response
+function Client:get(path, o) return with_method(self, "GET", path, o) end
+
+--- POST base_url .. path.
+---@param path string
+---@param o table?
+---@return syncrun.Response
+function Client:post(path, o) return with_method(self, "POST", path, o) end
+
+--- PUT base_url .. path.
+---@param path string
+---@param o table?
+---@return syncrun.Response
+function Client:put(path, o) return with_method(self, "PUT", path, o) end
+
+--- PATCH base_url .. path.
+---@param path string
+---@param o table?
+---@return syncrun.Response
+function Client:patch(path, o) return with_method(self, "PATCH", path, o) end
+
+--- DELETE base_url .. path.
+---@param path string
+---@param o table?
+---@return syncrun.Response
+function Client:delete(path, o) return with_method(self, "DELETE", path, o) end
+
+--- The rate limit in force: every (seconds a token), burst, level (tokens left now); nil: none.
+---@return { every: number, burst: number, level: number }?
+function Client:rate()
+	local bucket = self.bucket
+	if not bucket then return nil end
+	bucket:refill()
+	return { every = bucket.every, burst = bucket.burst, level = bucket.level }
+end
+
+--- Change the rate limit, as when an answer tells it: {tokens=, per=} or {every=, burst=}, with level= for the tokens
+--- that are left now; nil lifts it.
+---@param rate table?
+function Client:set_rate(rate)
+	self.bucket = rate and bucket_new(rate) or nil
+end
+
+--- The defaults of retry: tries in all, seconds of the first and the longest back-off (full jitter), budget in seconds.
+M.RETRY = { tries = 6, base = 1, cap = 32, budget = 600 }
+
+--- Make a client. Options: base_url, headers, timeout (60 s in all), connect_timeout (10), idle_timeout (30), max_body
+--- (64 MiB), concurrency (8), rate ({tokens=, per=} or {every=, burst=}), retry ({tries=, base=, cap=, budget=,
+--- classify=function(res, e) -> "retry" | "fail" | nil, delay}) or false, name (for messages), compress, user_agent,
+--- follow, on_attempt (function(info): client, method, path, status, attempt, elapsed, error, bytes_sent,
+--- bytes_received; for the audit trail).
+---@param o table?
+---@return syncrun.HttpClient
+function M.client(o)
+	o = o or {}
+	local retry = o.retry
+	if retry ~= false then retry = setmetatable(retry or {}, { __index = M.RETRY }) end
+	local client = setmetatable({
+		name = o.name, base_url = o.base_url, headers = o.headers or {}, user_agent = o.user_agent or "syncrun",
+		timeout = o.timeout or 60, connect_timeout = o.connect_timeout or 10, idle_timeout = o.idle_timeout or 30,
+		max_body = o.max_body or 64 * MIB, compress = o.compress, follow = o.follow, on_attempt = o.on_attempt,
+		retry = retry, places = task.semaphore(o.concurrency or 8), turn = task.semaphore(1),
+	}, Client)
+	client:set_rate(o.rate)
+	return client
+end
+
+local default_client
+
+--- Send a request on a default client.
+---@param o table
+---@return syncrun.Response
+function M.request(o)
+	default_client = default_client or M.client()
+	return default_client:request(o)
+end
+
+--- GET a URL on a default client.
+---@param url string
+---@param o table?
+---@return syncrun.Response
+function M.get(url, o)
+	local copy = { method = "GET", url = url }
+	for k, v in pairs(o or {}) do copy[k] = v end
+	return M.request(copy)
+end
+
+-- ---- the server
+
+---@class syncrun.HttpServer
+---@field port integer
+---@field url string
+local Server = {}
+Server.__index = Server
+
+local function answer_headers(answer, json)
+	local merged = {}
+	if json then add_headers(merged, { ["Content-Type"] = "application/json" }) end
+	add_headers(merged, answer.headers)
+	local length = merged["content-length"]
+	return header_list(merged), length and math.tointeger(tonumber(length.value))
+end
+
+local function answer_stream(exchange, answer)
+	local headers, length = answer_headers(answer)
+	if not exchange:reply_stream(answer.status or 200, headers, length) then return end
+	local function write(bytes)
+		if not exchange:write(bytes) then
+			err.raise { kind = "http", code = "gone", message = "cannot write the answer (the client has left)" }
+		end
+	end
+	local ok, e = pcall(answer.body, write)
+	exchange:finish(ok)
+	if not ok then error(e, 0) end
+end
+
+local function send_answer(exchange, answer)
+	if type(answer) ~= "table" then
+		err.raisef("usage", "an HTTP handler must return a table (it returned a %s)", type(answer))
+	end
+	if answer.drop then
+		exchange:drop()
+	elseif type(answer.body) == "function" then
+		answer_stream(exchange, answer)
+	else
+		local body = answer.body
+		if answer.json ~= nil then body = require "syncrun.json".encode(answer.json) end
+		exchange:reply(answer.status or 200, (answer_headers(answer, answer.json ~= nil)), body)
+	end
+end
+
+local function read_request(exchange)
+	local req = exchange:request()
+	req.path, req.query = req.target:match("^([^?]*)%??(.*)$")
+	if not req.target:find("?", 1, true) then req.query = nil end
+	req.args = M.decode_query(req.query or "")
+	req.gone = function() return exchange:gone() end
+	return req
+end
+
+local function answer_request(server, exchange)
+	local req = read_request(exchange)
+	if req.too_large then
+		send_answer(exchange, server.on_too_large(req))
+	else
+		send_answer(exchange, server.handler(req))
+	end
+end
+
+local function serve_exchange(server, exchange)
+	local closing <close> = exchange -- luacheck: ignore 211
+	local ok, e = pcall(answer_request, server, exchange)
+	if ok then return end
+	e = err.wrap(e)
+	if e.kind == "cancelled" then err.raise(e) end
+	if e.code == "gone" then return end
+	pcall(exchange.reply, exchange, 500, {}, "") -- it may have been answered in part
+	require "syncrun.log".error("an HTTP handler failed: %s", e.message)
+end
+
+local function accept_loop(server)
+	for exchange in function() return server.listener:accept() end do
+		local handle
+		handle = task.spawn(function()
+			pcall(serve_exchange, server, exchange) -- what it raises is a cancellation
+			server.handlers[handle] = nil
+		end)
+		server.handlers[handle] = true
+	end
+end
+
+--- Stop serving: the port is closed, handlers under way are cancelled, clients see a closed connection. Twice is legal.
+function Server:stop()
+	self.listener:close()
+	self.loop:cancel()
+	for handle in pairs(self.handlers) do handle:cancel() end
+end
+
+Server.__close = Server.stop
+
+--- Serve HTTP on one address. Options: host ("127.0.0.1"), port (0: any free one), max_body (64 MiB; past it
+--- on_too_large(req) or the status max_body_status, 413, answers), max_head (16 KiB; past it max_head_status, 431),
+--- idle_timeout (whole seconds, none), handler(req) -> {status=200, headers={}, body= string | function(write) |
+--- json=}, or {drop=true} to close the connection. req: method, path (raw), query (raw or nil), args (decoded),
+--- headers, body, remote, remote_port, target, gone(). Each request runs the handler in a task of its own; an error
+--- in it answers 500 and is logged.
+---@param o table
+---@return syncrun.HttpServer
+function M.serve(o)
+	if type(o.handler) ~= "function" then err.raisef("usage", "http.serve needs the option 'handler', a function") end
+	local host = o.host or "127.0.0.1"
+	local status = o.max_body_status or 413
+	local server = setmetatable({
+		handler = o.handler, handlers = {},
+		on_too_large = o.on_too_large or function() return { status = status } end,
+	}, Server)
+	server.listener, server.port = listener.listen {
+		host = host, port = o.port, max_body = o.max_body or 64 * MIB, max_head = o.max_head,
+		max_head_status = o.max_head_status, idle_timeout = o.idle_timeout,
+	}
+	server.url = ("http://%s:%d"):format(host:find(":", 1, true) and "[" .. host .. "]" or host, server.port)
+	server.loop = task.spawn(accept_loop, server)
+	return server
+end
+
+return M

@@ -1,0 +1,252 @@
+--- The report: totals and lines on stdout to the letter of the founding document, and the files with all of it. Every
+--- byte goes through the redacting writer; text from outside cannot steer a terminal.
+local host = require "_syncrun.host"
+local json = require "syncrun.json"
+
+local M = {}
+
+local RULE = ("="):rep(60)
+local SHOWN = 10 -- contacts a block on stdout; the files have all
+
+--- Text from outside, made harmless for a terminal: control characters and direction overrides are spelled out.
+---@param text string
+---@return string
+function M.plain(text)
+	text = text:gsub("[%z\1-\31\127]", function(c) return ("\\x%02x"):format(c:byte()) end)
+	text = text:gsub("\194[\128-\159]", function(c) return ("\\u%04x"):format(utf8.codepoint(c)) end)
+	return (text:gsub("\226\128[\170-\174]", function(c) return ("\\u%04x"):format(utf8.codepoint(c)) end)
+		:gsub("\226\129[\166-\169]", function(c) return ("\\u%04x"):format(utf8.codepoint(c)) end))
+end
+
+--- A writer to stdout that masks secrets; nothing is written when quiet.
+---@param quiet boolean?
+---@return fun(format: string, ...)
+function M.stdout(quiet)
+	local writer = host.standard "stdout"
+	return function(format, ...)
+		if quiet then return end
+		writer:write((select("#", ...) > 0 and format:format(...) or format) .. "\n")
+	end
+end
+
+--- The head of the output.
+function M.head(say)
+	say(RULE)
+	say "COMPLETE SYNC AND VALIDATION"
+	say(RULE)
+	say ""
+end
+
+--- A counter that prints `Progress: …` every ten contacts, at most some hundred lines; on a terminal a live bar instead.
+---@param say fun(format: string, ...)
+---@param total integer
+---@param quiet boolean?
+---@return fun(done: integer, errors: integer)
+function M.progress(say, total, quiet)
+	local step = math.max(10, math.ceil(total / 100 / 10) * 10)
+	local shown, bar = 0, not quiet and host.terminal(2) and host.standard "stderr" or nil
+	return function(done, errors)
+		if bar then
+			local width = total > 0 and done * 30 // total or 30
+			bar:write(("\r[%s%s] %d/%d (errors: %d)"):format(("#"):rep(width), ("."):rep(30 - width), done, total,
+				errors))
+			if done >= total then bar:write "\r\27[K" end
+			return
+		end
+		while shown + step <= done do
+			shown = shown + step
+			say("Progress: %d/%d (synced: %d, errors: %d)", shown, total, shown - math.min(errors, shown), errors)
+		end
+	end
+end
+
+-- ---- what the spool knows
+
+local function contact_line(db, spool, pos)
+	local row = db:one(("SELECT %s AS id, %s AS name FROM source WHERE pos = ?"):format(spool.key, spool.name_field), pos)
+	local again = db:one("SELECT reason FROM bad WHERE pos = ?", pos)
+	local nth = again and again.reason:match "row %d+ of %d+$"
+	return ("%s (ID: %s%s)"):format(M.plain(row.name or "(no name)"), M.plain(row.id or "null"),
+		nth and ", " .. nth or ""), row
+end
+
+local function block(say, spool, phase, title, bullet, limit)
+	local db, n = spool.db, 0
+	local total = db:one("SELECT count(DISTINCT pos) AS n FROM finding WHERE phase = ?", phase).n
+	if total == 0 then return end
+	say(RULE)
+	say("%s", title)
+	say(RULE)
+	local last
+	for row in db:each("SELECT pos, reason FROM finding WHERE phase = ? ORDER BY pos, rowid", phase) do
+		if row.pos ~= last then
+			n, last = n + 1, row.pos
+			if n <= limit then say("  %s %s", bullet, (contact_line(db, spool, row.pos))) end
+		end
+		if n <= limit then say("     - %s", M.plain(row.reason)) else break end
+	end
+	if total > limit then say("  ... and %d more", total - limit) end
+	say ""
+end
+
+--- The totals of a run, counted from what was found.
+---@param spool syncrun.Spool
+---@param skip_sync boolean
+---@return { total: integer, synced: integer|string, errors: integer, validated: integer, issues: integer }
+function M.totals(spool, skip_sync)
+	local function contacts(phase)
+		return spool.db:one("SELECT count(DISTINCT pos) AS n FROM finding WHERE phase = ?", phase).n
+	end
+	local errors, issues = contacts "sync", contacts "validate"
+	return {
+		total = spool.total, errors = errors, issues = issues, validated = spool.total - issues,
+		synced = skip_sync and "not run" or spool.total - errors,
+	}
+end
+
+local function say_totals(say, t)
+	say(RULE)
+	say "VALIDATION REPORT"
+	say(RULE)
+	say ""
+	say("Total Contacts: %d", t.total)
+	say("✅ Successfully Synced: %s", tostring(t.synced))
+	say("✅ Validated in All Systems: %d", t.validated)
+	say("❌ Errors: %d", t.errors)
+	say("⚠️  Missing/Mismatched: %d", t.issues)
+	say ""
+end
+
+local function say_extras(say, spool, limit)
+	for row in spool.db:each "SELECT system, count(*) AS n FROM extra GROUP BY system ORDER BY system" do
+		say("Extra in %s (not in BigQuery; listed, never deleted): %d", row.system, row.n)
+		for extra in spool.db:each("SELECT k, name FROM extra WHERE system = ? ORDER BY k LIMIT ?", row.system, limit) do
+			local id = extra.k == "" and "none" or M.plain(extra.k)
+			say("     - %s(ID: %s)", extra.name and M.plain(extra.name) .. " " or "", id)
+		end
+		if row.n > limit then say("  ... and %d more", row.n - limit) end
+	end
+end
+
+local function say_notes(say, spool, notes, limit)
+	local before = spool.db:one("SELECT (SELECT count(*) FROM extra) + (SELECT count(*) FROM revived) AS n").n
+	if #notes == 0 and before == 0 then return end
+	for _, note in ipairs(notes) do say("%s", M.plain(note)) end
+	for row in spool.db:each("SELECT system, count(*) AS n FROM revived GROUP BY system") do
+		say("Revived in %s (were soft-deleted there): %d", row.system, row.n)
+		for r in spool.db:each("SELECT pos FROM revived WHERE system = ? ORDER BY pos LIMIT ?", row.system, limit) do
+			say("     - %s", (contact_line(spool.db, spool, r.pos)))
+		end
+	end
+	say_extras(say, spool, limit)
+	say ""
+end
+
+local function say_end(say, t, good)
+	say(RULE)
+	say(good and "✅ SUCCESS - ALL CONTACTS SYNCED AND VALIDATED" or "❌ ISSUES FOUND")
+	say(RULE)
+	say ""
+	if good then
+		say("Total Contacts: %d", t.total)
+		say("Synced: %s", tostring(t.synced))
+		say("Validated: %d", t.validated)
+		say ""
+		say "✅ NO EXCEPTIONS - ALL DATA IN SYNC"
+	else
+		say("Errors: %d", t.errors)
+		say("Validation Issues: %d", t.issues)
+	end
+end
+
+--- The validation report: totals, the two blocks, notes, and the last word.
+---@param say fun(format: string, ...)
+---@param run { spool: syncrun.Spool, totals: table, notes: string[], good: boolean }
+---@param limit integer? contacts a block; default ten
+function M.body(say, run, limit)
+	limit = limit or SHOWN
+	say_totals(say, run.totals)
+	block(say, run.spool, "sync", "SYNC ERRORS", "❌", limit)
+	block(say, run.spool, "validate", "VALIDATION ISSUES", "⚠️ ", limit)
+	say_notes(say, run.spool, run.notes, limit)
+	say_end(say, run.totals, run.good)
+end
+
+-- ---- files
+
+local function lines_to(writer)
+	return function(format, ...)
+		writer:write((select("#", ...) > 0 and format:format(...) or format) .. "\n")
+	end
+end
+
+-- One line a contact, in the source's order: its verdict in every system.
+local function write_contacts(writer, run)
+	local spool, db = run.spool, run.spool.db
+	local finding = db:each "SELECT pos, system, phase, kind, reason FROM finding ORDER BY pos, rowid"
+	local open = finding()
+	for row in db:each(("SELECT pos, %s AS id, %s AS name FROM source ORDER BY pos"):format(spool.key, spool.name_field)) do
+		local systems, errors, issues = {}, json.array {}, json.array {}
+		for _, system in ipairs(run.systems) do systems[system.label] = system.skipped and "skipped" or "verified" end
+		while open and open.pos == row.pos do
+			if open.phase == "validate" then systems[open.system] = open.kind end
+			local list = open.phase == "sync" and errors or issues
+			list[#list + 1] = open.reason
+			open = finding()
+		end
+		writer:write(json.encode {
+			contact_id = row.id or json.null, name = row.name or json.null, systems = systems, errors = errors,
+			issues = issues,
+		} .. "\n")
+	end
+end
+
+local function write_issues(writer, run)
+	local spool = run.spool
+	for row in spool.db:each(([[SELECT %s AS id, %s AS name, system, phase, kind, field, actual, expected, reason
+		FROM finding JOIN source USING (pos) ORDER BY pos, finding.rowid]]):format(spool.key, spool.name_field)) do
+		local line = {}
+		for key, value in pairs(row) do line[key] = value end
+		line.contact_id, line.id = row.id or json.null, nil
+		writer:write(json.encode(line) .. "\n")
+	end
+	for row in spool.db:each "SELECT system, k, name FROM extra ORDER BY system, k" do
+		writer:write(json.encode { kind = "extra", system = row.system, contact_id = row.k, name = row.name } .. "\n")
+	end
+end
+
+--- The run in one JSON object.
+---@param run table
+---@return string
+function M.summary(run)
+	local systems = {}
+	for i, system in ipairs(run.systems) do systems[i] = system end
+	return json.encode({
+		version = host.version, started_at = run.started_at, finished_at = run.finished_at, exit_code = run.exit,
+		total = run.totals.total, synced = run.totals.synced, validated = run.totals.validated, errors = run.totals.errors,
+		issues = run.totals.issues, success = run.good, notes = json.array(run.notes), systems = json.array(systems),
+		source = run.source, options = run.options, peak_memory_bytes = host.peak_memory(),
+	}, { pretty = true }) .. "\n"
+end
+
+--- Write a file of ours (0600, masked) through f(writer).
+---@param path string
+---@param f fun(writer: userdata)
+function M.file(path, f)
+	local writer <close> = host.create(path)
+	f(writer)
+	writer:close()
+end
+
+--- All report files into a folder: report.txt, report.json, contacts.jsonl, issues.jsonl.
+---@param dir string
+---@param run table
+function M.files(dir, run)
+	host.make_folder(dir)
+	M.file(dir .. "/report.txt", function(w) M.body(lines_to(w), run, math.maxinteger) end)
+	M.file(dir .. "/contacts.jsonl", function(w) write_contacts(w, run) end)
+	M.file(dir .. "/issues.jsonl", function(w) write_issues(w, run) end)
+	M.file(dir .. "/report.json", function(w) w:write(M.summary(run)) end)
+end
+
+return M

@@ -1,0 +1,279 @@
+--- A Postgres table as a target. Supabase is a preset of it: schema public, row level security on a table we make.
+--- Nothing of a session is used (no SET, no named statements): it works behind a transaction pooler.
+local err = require "syncrun.err"
+local postgres = require "syncrun.postgres"
+local rows = require "syncrun.rows"
+local sql = require "syncrun.sql"
+
+local M = {}
+
+---@class syncrun.PostgresSystem
+local System = {}
+System.__index = System
+
+-- Column types we make, and those found in a database that hold the same values exactly.
+local TYPES = {
+	text = { "text", "varchar", "bpchar", "citext", "uuid" },
+	int64 = { "bigint", "int8", "int4" },
+	decimal = { "numeric" },
+	float64 = { "double precision", "float8" },
+	bool = { "boolean", "bool" },
+	date = { "date" },
+	time = { "time" },
+	datetime = { "timestamp" },
+	timestamp = { "timestamptz" },
+	json = { "jsonb", "json" },
+	bytes = { "bytea" },
+}
+
+local function steps_for(kind)
+	if kind == "text" or kind == "json" then return { "no_nul" } end
+	return {}
+end
+
+--- A system over one table.
+---@param config { url: string, table: string?, schema: string?, label: string?, name: string?, page_rows: integer? }
+---@param mapping syncrun.Mapping
+---@return syncrun.PostgresSystem
+function M.new(config, mapping)
+	local schema, name = (config.table or "contacts_master"):match "^([^.]+)%.(.+)$"
+	local self = setmetatable({
+		name = config.name or "postgres", label = config.label or "Supabase", ordered = true,
+		url = config.url, schema_name = schema or config.schema or "public", table_name = name or config.table,
+		page_rows = config.page_rows or 2000,
+		limits = { rows = 2000, bytes = 8 * 2 ^ 20 },
+		columns = sql.columns(mapping, "postgres", steps_for),
+	}, System)
+	self.table_name = self.table_name or "contacts_master"
+	self.table = sql.name(self.schema_name) .. "." .. sql.name(self.table_name)
+	self.title = self.schema_name .. "." .. self.table_name
+	local types = {}
+	for i, column in ipairs(self.columns) do types[i] = { column.name, column.type } end
+	self.schema = rows.schema(types)
+	return self
+end
+
+-- One connection for statements, a further one for each scan: a scan streams while batches are written.
+local function connect(self)
+	local db, e = err.try(postgres.connect, self.url, { name = self.label })
+	if not db then
+		e.exit = e.kind == "config" and 2 or 3
+		err.raise(e)
+	end
+	return db
+end
+
+local function database(self)
+	if not self.db then self.db = connect(self) end
+	return self.db
+end
+
+-- Run f(db) on the shared connection; when the connection is lost it is let go of, so that the next call connects anew.
+local function with_database(self, f, ...)
+	local results = table.pack(err.try(f, database(self), ...))
+	local e = results[2]
+	if results[1] == nil and err.is(e) then
+		if e.retryable or e.kind == "timeout" or e.code == "closed" then self:close() end
+		err.raise(e)
+	end
+	return table.unpack(results, 1, results.n)
+end
+
+local function read_columns(db, self)
+	local found = db:query([[
+		select a.attname::text as name, t.typname::text as type, a.attnotnull as required
+		from pg_attribute a join pg_type t on t.oid = a.atttypid
+		where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped order by a.attnum]], self.table)
+	local by_name = {}
+	for i = 1, found.n do by_name[found[i].name] = found[i] end
+	return by_name, found.n
+end
+
+local function key_is_unique(db, self)
+	local found = db:query([[
+		select 1 as one from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+		where i.indrelid = to_regclass($1) and i.indisunique and i.indnkeyatts = 1 and i.indpred is null
+		and i.indexprs is null and a.attname = $2]], self.table, self.columns[1].name)
+	return found.n > 0
+end
+
+local function type_fits(kind, found)
+	for _, name in ipairs(TYPES[kind]) do
+		if name == found then return true end
+	end
+	return false
+end
+
+local function definition(column, i)
+	local kind = TYPES[column.type][1]
+	if i == 1 then return ('%s text COLLATE "C" PRIMARY KEY'):format(sql.name(column.name)) end
+	return ("%s %s%s"):format(sql.name(column.name), kind, column.field.required and " NOT NULL" or "")
+end
+
+local function problems_of_table(self)
+	return { {
+		what = ("table %s is missing"):format(self.title),
+		sql = {
+			("CREATE TABLE %s (%s)"):format(self.table, sql.list(self.columns, definition)),
+			("ALTER TABLE %s ENABLE ROW LEVEL SECURITY"):format(self.table),
+		},
+		done_text = ("table %s made with %d columns"):format(self.title, #self.columns),
+	} }
+end
+
+local function problem_of_column(self, column, found)
+	if not found then
+		return {
+			what = ("column %s.%s is missing"):format(self.title, column.name),
+			sql = { ("ALTER TABLE %s ADD COLUMN %s %s"):format(self.table, sql.name(column.name), TYPES[column.type][1]) },
+			done_text = ("column %s.%s added"):format(self.title, column.name),
+		}
+	end
+	if type_fits(column.type, found.type) then return nil end
+	return { what = ("column %s.%s is of type %s, the mapping needs %s"):format(self.title, column.name, found.type,
+		TYPES[column.type][1]) }
+end
+
+--- What the mapping needs and does not find. Raises when the database is out of reach.
+---@return { what: string, sql: string[]?, done_text: string? }[]
+function System:check()
+	return with_database(self, function(db)
+		local found, n = read_columns(db, self)
+		if n == 0 then return problems_of_table(self) end
+		local problems, wanted = {}, {}
+		for _, column in ipairs(self.columns) do
+			wanted[column.name] = true
+			problems[#problems + 1] = problem_of_column(self, column, found[column.name])
+		end
+		for name, column in pairs(found) do
+			if not wanted[name] and column.required then self.unwritten_required = name end
+		end
+		if found[self.columns[1].name] and not key_is_unique(db, self) then
+			local key = self.columns[1].name
+			problems[#problems + 1] = {
+				what = ("column %s.%s is not unique"):format(self.title, key),
+				sql = { ("ALTER TABLE %s ADD UNIQUE (%s)"):format(self.table, sql.name(key)) },
+				done_text = ("unique constraint on %s.%s added"):format(self.title, key),
+			}
+		end
+		return problems
+	end)
+end
+
+--- Show, or with apply make, what the mapping needs.
+---@param apply boolean
+---@return { what: string, done: boolean }[]
+function System:setup(apply)
+	local problems = self:check()
+	for _, problem in ipairs(problems) do
+		if apply and problem.sql then
+			with_database(self, function(db)
+				return db:transaction(function(tx)
+					for _, statement in ipairs(problem.sql) do tx:query(statement) end
+					return true
+				end)
+			end)
+			problem.what, problem.done = problem.done_text, true
+		else
+			problem.done = false
+		end
+	end
+	return problems
+end
+
+--- The expected row in this system, for rows.plan over the model's rows.
+function System:projection()
+	return self.columns
+end
+
+local function select_list(column, i)
+	local name = sql.name(column.name)
+	if i == 1 or column.type == "text" or column.type == "decimal" then return name .. "::text" end
+	return name
+end
+
+--- All rows, in byte order of the key, as pages.
+---@return fun(): syncrun.Rows?
+function System:scan()
+	local db = connect(self)
+	local key = sql.name(self.columns[1].name)
+	local pages = db:scan_rows(("SELECT %s FROM %s ORDER BY %s::text COLLATE \"C\""):format(
+		sql.list(self.columns, select_list), self.table, key), self.schema, self.page_rows)
+	return function()
+		local page = pages()
+		if not page then db:close() end
+		return page
+	end
+end
+
+--- The rows of these keys.
+---@param keys string[]
+---@return syncrun.Rows
+function System:fetch(keys)
+	local literals = {}
+	for i, key in ipairs(keys) do literals[i] = "'" .. key:gsub("'", "''") .. "'" end
+	local key = sql.name(self.columns[1].name)
+	local result = rows.new(self.schema)
+	if #keys == 0 then return result end
+	-- COPY takes no parameters; standard-conforming literals, with backslashes plain, are the default since 9.1
+	local text = ("SELECT %s FROM %s WHERE %s::text IN (%s) ORDER BY %s::text COLLATE \"C\""):format(
+		sql.list(self.columns, select_list), self.table, key, table.concat(literals, ","), key)
+	return with_database(self, function(db)
+		for page in db:scan_rows(text, self.schema, self.page_rows) do
+			for i = 1, #page do result:append(page, i) end
+		end
+		return result
+	end)
+end
+
+local function cast(column, i)
+	if i == 1 or column.type == "text" then return "x." .. sql.name(column.name) end
+	return ("x.%s::%s"):format(sql.name(column.name), TYPES[column.type][1])
+end
+
+local function write_statement(self, mode)
+	local written = sql.written(self.columns, "create")
+	local set = {}
+	for _, column in ipairs(sql.written(self.columns, mode)) do
+		local name = sql.name(column.name)
+		if column ~= self.columns[1] then set[#set + 1] = ("%s = excluded.%s"):format(name, name) end
+	end
+	local key = sql.name(self.columns[1].name)
+	return ("INSERT INTO %s (%s) SELECT %s FROM unnest(%s) AS x(%s) ON CONFLICT (%s) DO %s RETURNING 1"):format(
+		self.table, sql.list(written), sql.list(written, cast),
+		sql.list(written, function(_, i) return ("$%d::text[]"):format(i) end), sql.list(written), key,
+		#set > 0 and "UPDATE SET " .. table.concat(set, ", ") or "NOTHING")
+end
+
+-- SQLSTATE classes that speak of the rows themselves: data, integrity, check option; program limits.
+local REJECTS = { ["22"] = true, ["23"] = true, ["44"] = true, ["54"] = true }
+
+--- Write a batch. Set-based: the whole batch is one statement, taken or refused as one.
+---@param batch { rows: syncrun.Rows }
+---@param mode "create"|"update"
+---@return { state: string, reason: string? }[]
+function System:write(batch, mode)
+	local page = batch.rows
+	self.statements = self.statements or {}
+	self.statements[mode] = self.statements[mode] or write_statement(self, mode)
+	local result, e = err.try(with_database, self, function(db)
+		return db:write_rows(self.statements[mode], page)
+	end)
+	if not result then
+		e.reject = e.kind == "postgres" and REJECTS[(e.code or ""):sub(1, 2)] or false
+		e.unknown = not e.reject and (e.retryable or e.kind == "timeout")
+		err.raise(e)
+	end
+	if result.n ~= #page then
+		err.raisef("internal", "%s took %d of %d rows of a batch", self.label, result.n, #page)
+	end
+	return sql.all_written(#page)
+end
+
+--- Let go of the connection. The next call connects anew.
+function System:close()
+	if self.db then self.db:close() end
+	self.db = nil
+end
+
+return M

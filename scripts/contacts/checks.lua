@@ -1,0 +1,27 @@
+-- What makes a contact valid. Checks judge, they never stop a write. Change them and run again: nothing is compiled.
+--
+-- Of every system a contact must exist there exactly once, under its contact_id, with its name and all mapped fields
+-- equal: `exists`, `id`, `name`, `fields` (true, or false to switch one off).
+-- `contact` holds further rules on the source's record: each returns nil when all is well, else what is wrong.
+
+local CATEGORIES = { A = true, B = true, C = true, D = true, E = true, F = true, G = true, H = true, X = true }
+
+return {
+	exists = true,
+	id = true,
+	name = true,
+	fields = true,
+
+	contact = {
+		function(contact)
+			local code = contact.category_code
+			if code and not CATEGORIES[code] then return ("category_code is %q, not one of A to H or X"):format(code) end
+		end,
+		function(contact)
+			local code, sub = contact.category_code, contact.subcategory_code
+			if sub and (not code or sub:sub(1, #code) ~= code) then
+				return ("subcategory_code %q does not begin with category_code %q"):format(sub, code or "null")
+			end
+		end,
+	},
+}

@@ -1,0 +1,27 @@
+-- Sync every contact from BigQuery to every configured system, read everything back, and prove that all agree.
+local args = require "syncrun.args"
+local run = require "syncrun.run"
+
+local options = args.parse(arg, {
+	name = "scripts/full_sync.lua",
+	summary = "Sync every contact from BigQuery to Twenty CRM, Supabase and the local database, then read every contact\n"
+		.. "back from every system and compare all fields. Exit code 0 only when every contact is equal everywhere.",
+	examples = {
+		"syncrun scripts/full_sync.lua                  all contacts",
+		"syncrun scripts/full_sync.lua --limit 10       the first ten",
+		"syncrun scripts/full_sync.lua --skip-sync      write nothing, only validate",
+		"syncrun scripts/full_sync.lua --only 12,4711   these two",
+	},
+	options = {
+		{ "limit", type = "integer", min = 1, metavar = "N", help = "only the first N contacts, in order of contact_id" },
+		{ "skip-sync", type = "flag", help = "write nothing: validate what is there" },
+		{ "only", type = "list", metavar = "ID,…", help = "only these contacts" },
+		{ "config", type = "string", metavar = "FILE", help = "settings in Lua (flags and environment win)" },
+		{ "report", type = "string", metavar = "DIR", help = "where the report files go (default: in the state folder)" },
+		{ "json", type = "string", metavar = "FILE", help = "the run's summary as JSON" },
+		{ "strict-extras", type = "flag", help = "contacts in a target that BigQuery does not have: exit code 1" },
+		{ "quiet", type = "flag", help = "nothing on standard output" },
+	},
+})
+
+return run.full(options)

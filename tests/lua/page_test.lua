@@ -83,7 +83,8 @@ end)
 
 t.test("read_bigquery", function()
 	local fields = json.decode [=[[{"name":"id","type":"STRING"},{"name":"at","type":"TIMESTAMP"},
-		{"name":"by","type":"BYTES"},{"name":"r","type":"RECORD","fields":[{"name":"n","type":"INTEGER"},{"name":"at","type":"TIMESTAMP"}]},
+		{"name":"by","type":"BYTES"},{"name":"r","type":"RECORD",
+		"fields":[{"name":"n","type":"INTEGER"},{"name":"at","type":"TIMESTAMP"}]},
 		{"name":"tags","type":"STRING","mode":"REPEATED"}]]=]
 	local r, extra = rows.read_bigquery([[{"kind":"bigquery#queryResponse","rows":[
 		{"f":[{"v":"c0"},{"v":"1.767323045123456E9"},{"v":"AAE="},{"v":{"f":[{"v":"9007199254740993"},{"v":"0"}]}},

@@ -8,7 +8,7 @@ local t = require "syncrun.test"
 local CONTACTS = "`sandbox.identity.contacts_master`"
 
 local function folder()
-	local pipe <close> = assert(io.popen("mktemp -d"))
+	local pipe <close> = assert(io.popen("mktemp -d /tmp/syncrun-bigquery-XXXXXX"))
 	return pipe:read("l")
 end
 
@@ -218,7 +218,8 @@ t.test("tabledata.list: tokens stay on the old rows, startIndex and selectedFiel
 		t.eq(a.totalRows, "10")
 		t.eq(cells(a)[1], { "c00001", "true" }, "columns in the schema's order")
 		rows(client, "DELETE FROM " .. CONTACTS .. " WHERE contact_id IN ('c00002', 'c00006')")
-		local b = client:get(path, { query = { maxResults = 2, pageToken = a.pageToken, selectedFields = "contact_id" } }):json()
+		local more = { maxResults = 2, pageToken = a.pageToken, selectedFields = "contact_id" }
+		local b = client:get(path, { query = more }):json()
 		t.eq(cells(b), { { "c00005" }, { "c00006" } })
 		local c = client:get(path, { query = { startIndex = 3, maxResults = 2, selectedFields = "contact_id" } }):json()
 		t.eq(cells(c), { { "c00005" }, { "c00007" } })
@@ -292,7 +293,8 @@ t.test("insertAll: one bad row stops all unless told to skip it; an insertId is 
 		for _ = 1, 2 do
 			client:post(path, { json = { rows = { { insertId = "same", json = { contact_id = "d" } } } } })
 		end
-		t.eq(rows(client, "SELECT contact_id FROM " .. CONTACTS .. " ORDER BY contact_id"), { { "a" }, { "c00001" }, { "d" } })
+		local all = rows(client, "SELECT contact_id FROM " .. CONTACTS .. " ORDER BY contact_id")
+		t.eq(all, { { "a" }, { "c00001" }, { "d" } })
 	end)
 end)
 
@@ -310,7 +312,8 @@ t.test("named and positional parameters, arrays and the usual filter", function(
 			{ parameterMode = "POSITIONAL", queryParameters = { string_parameter(nil, "c00002") } }), { { "c00002" } })
 		local since = { name = "since", parameterType = { type = "TIMESTAMP" } }
 		since.parameterValue = { value = "2026-01-02T03:04:05.678Z" }
-		t.eq(rows(client, "SELECT contact_id FROM " .. CONTACTS .. " WHERE updated_at > @SINCE", { queryParameters = { since } }), {})
+		local later = "SELECT contact_id FROM " .. CONTACTS .. " WHERE updated_at > @SINCE"
+		t.eq(rows(client, later, { queryParameters = { since } }), {})
 		refused(client, "SELECT contact_id FROM " .. CONTACTS .. " WHERE contact_id = @x", 400, "invalidQuery",
 			"Query parameter 'x' not found")
 	end)
@@ -410,7 +413,7 @@ t.test("loading: the full canonical table, further columns typed, JSON as spelle
 		for i, f in ipairs(a.schema.fields) do
 			v[f.name], kind[f.name] = a.rows[1].f[i].v, f.type
 		end
-		t.eq(#a.schema.fields, 31 + 7)
+		t.eq(#a.schema.fields, 32 + 7)
 		t.eq(v.contact_id, "9007199254740993")
 		t.eq(v.llm_context, '{"b": 1.10,"a":12345678901234567890}')
 		t.eq(v.created_at, "1767323045000001")

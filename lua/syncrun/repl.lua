@@ -1,0 +1,114 @@
+--- The prompt: lines of Lua, run as tasks, with the configured systems and a few helpers at hand.
+local err = require "syncrun.err"
+local host = require "_syncrun.host"
+local line = require "_syncrun.line"
+local report = require "syncrun.report"
+
+local M = {}
+
+local MODULES = { "config", "crypto", "err", "http", "json", "log", "mapping", "postgres", "rows", "sqlite", "task", "time" }
+
+local function sorted_keys(t)
+	local keys = {}
+	for k in pairs(t) do keys[#keys + 1] = k end
+	table.sort(keys, function(a, b)
+		if math.type(a) and math.type(b) then return a < b end
+		return tostring(a) < tostring(b)
+	end)
+	return keys
+end
+
+local function show(value, indent, seen)
+	if type(value) == "string" then return ("%q"):format(report.plain(value)) end
+	if type(value) ~= "table" or err.is(value) then return report.plain(tostring(value)) end
+	if seen[value] then return "{…}" end
+	if next(value) == nil then return "{}" end
+	seen[value] = true
+	local inner, out = indent .. "  ", {}
+	for _, k in ipairs(sorted_keys(value)) do
+		local name = type(k) == "string" and k:match "^[%a_][%w_]*$" or "[" .. show(k, inner, seen) .. "]"
+		out[#out + 1] = ("%s%s = %s"):format(inner, name, show(value[k], inner, seen))
+	end
+	seen[value] = nil
+	return "{\n" .. table.concat(out, ",\n") .. "\n" .. indent .. "}"
+end
+
+--- A value as readable text: tables with sorted keys, control characters spelled out.
+---@param value any
+---@return string
+function M.show(value)
+	return show(value, "", {})
+end
+
+-- The systems are opened at the first use of a helper, so that a prompt without settings works too.
+local function environment()
+	local session
+	local env = setmetatable({}, { __index = _G })
+	local function opened()
+		session = session or require "syncrun.inspect".open()
+		return session
+	end
+	for _, name in ipairs(MODULES) do env[name] = require("syncrun." .. name) end
+	function env.contact(id) return opened():contact(tostring(id)) end
+	function env.validate(id) return opened():validate(tostring(id)) end
+	function env.systems()
+		local out = { bigquery = opened().source }
+		for _, target in ipairs(opened().targets) do
+			out[({ CRM = "crm", Supabase = "supabase", Local = "db" })[target.label]] = target
+		end
+		return out
+	end
+	function env.help()
+		print [[
+contact(id)    what every configured system holds of a contact
+validate(id)   what is wrong with it, by system (an empty list: equal)
+systems()      the configured systems: bigquery, crm, supabase, db
+Lua 5.4 works as always; these modules are at hand:]]
+		print("  " .. table.concat(MODULES, ", "))
+	end
+	return env, function() if session then session:close() end end
+end
+
+local function compile(text, env)
+	local chunk = load("return " .. text, "=prompt", "t", env)
+	if chunk then return chunk end
+	return load(text, "=prompt", "t", env)
+end
+
+local function incomplete(why)
+	return why ~= nil and why:sub(-5) == "<eof>"
+end
+
+-- One statement or expression, over several lines when it needs them; nil at the end of input.
+local function read_chunk(env)
+	local text = line.read "syncrun> "
+	if not text then return nil end
+	local chunk, why = compile(text, env)
+	while not chunk and incomplete(why) do
+		local more = line.read "      >> "
+		if not more then return nil end
+		text = text .. "\n" .. more
+		chunk, why = compile(text, env)
+	end
+	return chunk or function() err.raisef("usage", "%s", why) end
+end
+
+local function print_results(...)
+	for i = 1, select("#", ...) do print(M.show((select(i, ...)))) end
+end
+
+--- Run the prompt until the end of input. Returns the exit code.
+---@return integer
+function M.run()
+	local env, close = environment()
+	print(("syncrun %s — help() shows what there is, Ctrl-D leaves"):format(host.version))
+	for chunk in read_chunk, env do
+		local _, e = err.try(function() print_results(chunk()) end)
+		if e then print("error: " .. report.plain(e.message)) end
+	end
+	print ""
+	close()
+	return 0
+end
+
+return M

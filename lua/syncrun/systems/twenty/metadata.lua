@@ -1,0 +1,184 @@
+--- The person object of a workspace: does it have the fields that the mapping needs, and making them. What is there is
+--- never changed but for the unique flag of the key and further options of a select.
+local err = require "syncrun.err"
+local json = require "syncrun.json"
+
+local M = {}
+
+local COLOURS = { "green", "turquoise", "sky", "blue", "purple", "pink", "red", "orange", "yellow", "gray" }
+local COMPOSITE = { FULL_NAME = true, EMAILS = true, PHONES = true } -- standard ones; nobody makes them for us
+
+---@class syncrun.TwentyPerson
+---@field id string of the object
+---@field fields table<string, table> by name, as the metadata API describes them
+
+-- ---- reading
+
+-- A list comes as {"data":{"objects":[…]}}, or bare as the new metadata format has it.
+local function objects_of(doc)
+	if json.is_array(doc) then return doc end
+	local data = type(doc.data) == "table" and doc.data or doc
+	if json.is_array(data) then return data end
+	return json.is_array(data.objects) and data.objects or {}
+end
+
+local function find_person(doc)
+	for _, object in ipairs(objects_of(doc)) do
+		if object.nameSingular == "person" then return object end
+	end
+end
+
+local function next_cursor(doc)
+	local info = type(doc.pageInfo) == "table" and doc.pageInfo or {}
+	return info.hasNextPage == true and info.endCursor or nil
+end
+
+--- Read the person object.
+---@param client syncrun.TwentyClient
+---@return syncrun.TwentyPerson
+function M.load(client)
+	local cursor, object
+	repeat
+		local doc = client:metadata("GET", "/objects", { query = { limit = 200, starting_after = cursor }, tries = 3 })
+		object = find_person(doc)
+		cursor = next_cursor(doc)
+	until object or not cursor
+	if not object then
+		err.raise { kind = "http", code = "shape", exit = 3,
+			message = ("'%s' has no person object; is TWENTY_API_URL the address of a Twenty server?"):format(client.name) }
+	end
+	local fields = {}
+	for _, field in ipairs(object.fields or {}) do fields[field.name] = field end
+	return { id = object.id, fields = fields }
+end
+
+-- ---- what is missing
+
+local function label_of(column)
+	if column.target.label then return column.target.label end
+	local words = column.twenty:gsub("(%l)(%u)", function(a, b) return a .. " " .. b:lower() end)
+	return words:sub(1, 1):upper() .. words:sub(2)
+end
+
+local function option(value, position)
+	return { value = value, label = value, position = position, color = COLOURS[position % #COLOURS + 1] }
+end
+
+local function create_field(column, person, is_key)
+	local input = { objectMetadataId = person.id, type = column.kind, name = column.twenty, label = label_of(column) }
+	if is_key or column.target.unique then input.isUnique = true end
+	if column.kind == "SELECT" then
+		input.options = json.array {}
+		for i, value in ipairs(column.target.options) do input.options[i] = option(value, i - 1) end
+	end
+	return { method = "POST", path = "/fields", json = input }
+end
+
+local function problem_of_missing(column, person, is_key)
+	local problem = { field = column.twenty, what = ("field person.%s is missing"):format(column.twenty) }
+	if not COMPOSITE[column.kind] then
+		problem.request = create_field(column, person, is_key)
+		problem.made = ("field person.%s made (%s%s)"):format(column.twenty, column.kind,
+			problem.request.json.isUnique and ", unique" or "")
+	end
+	return problem
+end
+
+-- The options there, with their ids, and those that the mapping has besides; nil when none is missing.
+local function more_options(column, field)
+	local list, have, missing = json.array {}, {}, {}
+	for i, o in ipairs(type(field.options) == "table" and field.options or {}) do
+		list[i], have[o.value] = o, true
+	end
+	for _, value in ipairs(column.target.options) do
+		if not have[value] then
+			missing[#missing + 1] = value
+			list[#list + 1] = option(value, #list)
+		end
+	end
+	return #missing > 0 and list or nil, table.concat(missing, ", ")
+end
+
+local function problem_of_options(column, field)
+	local list, missing = more_options(column, field)
+	if not list then return nil end
+	return {
+		field = column.twenty, what = ("field person.%s lacks the options %s"):format(column.twenty, missing),
+		request = { method = "PATCH", path = "/fields/" .. field.id, json = { options = list } },
+		made = ("options %s added to field person.%s"):format(missing, column.twenty),
+	}
+end
+
+local function problem_of_unique(column, field)
+	return {
+		field = column.twenty, unique = true, what = ("field person.%s is not unique%s"):format(column.twenty,
+			field.isUnique == nil and " (and this server tells of no field whether it is)" or ""),
+		request = { method = "PATCH", path = "/fields/" .. field.id, json = { isUnique = true } },
+		made = ("field person.%s made unique"):format(column.twenty),
+	}
+end
+
+local function problem_of(column, person, is_key)
+	local field = person.fields[column.twenty]
+	if not field then return problem_of_missing(column, person, is_key) end
+	if field.type ~= column.kind then
+		return { field = column.twenty, what = ("field person.%s is of type %s, the mapping needs %s; rename it in Twenty, "
+			.. "or name another one in the mapping"):format(column.twenty, tostring(field.type), column.kind) }
+	end
+	if field.isActive == false then
+		return { field = column.twenty, what = ("field person.%s is deactivated; activate it in Twenty's settings"):format(
+			column.twenty) }
+	end
+	if (is_key or column.target.unique) and field.isUnique ~= true then return problem_of_unique(column, field) end
+	return column.kind == "SELECT" and problem_of_options(column, field) or nil
+end
+
+--- What the mapping needs and the person object does not have.
+---@param columns syncrun.TwentyColumn[] the key first
+---@param person syncrun.TwentyPerson
+---@return { what: string, field: string, request: table?, made: string?, unique: boolean? }[]
+function M.problems(columns, person)
+	local list = {}
+	for i, column in ipairs(columns) do list[#list + 1] = problem_of(column, person, i == 1) end
+	return list
+end
+
+-- ---- making it
+
+-- Make one; its words then say what was done, or why not.
+local function make(client, problem)
+	local request = problem.request
+	if not request then return end
+	local doc, e = err.try(client.metadata, client, request.method, request.path, { json = request.json })
+	if doc then
+		problem.what, problem.done = problem.made, true
+	elseif e.reject or (e.unknown and e.code == "500") then -- 500: existing duplicates in the way of a unique index
+		problem.what = ("%s, and cannot be changed (%s)"):format(problem.what, e.message)
+	else
+		err.raise(e)
+	end
+end
+
+local function too_old(column)
+	return ("field person.%s does not become unique: this server ignores isUnique (Twenty of 2025), and without it every "
+		.. "retry could make a contact twice; update Twenty to 2.x"):format(column.twenty)
+end
+
+--- Make what is missing, and look again: a server may ignore what it was asked for.
+---@param client syncrun.TwentyClient
+---@param columns syncrun.TwentyColumn[]
+---@param problems table[]
+function M.apply(client, columns, problems)
+	for _, problem in ipairs(problems) do make(client, problem) end
+	local left = {}
+	for _, problem in ipairs(M.problems(columns, M.load(client))) do left[problem.field] = problem end
+	for _, problem in ipairs(problems) do
+		local still = left[problem.field]
+		if problem.done and still then
+			problem.done = false
+			problem.what = still.unique and too_old(columns[1]) or still.what .. ", although the server took the change"
+		end
+	end
+end
+
+return M

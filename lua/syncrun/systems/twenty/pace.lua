@@ -1,0 +1,59 @@
+--- Twenty's rate limits, kept from our side as the server keeps them: whole tokens for the time since the last accepted
+--- call, so that calls closer together than one token never refill the bucket (facts/twenty.md 7). Knows no requests.
+local task = require "syncrun.task"
+local time = require "syncrun.time"
+
+local M = {}
+
+local SHARE = 0.95      -- of a limit that the server told; others may use the key
+local SLACK = 1.017     -- the server's clock and the network's jitter
+local SHORT_MS = 10000  -- windows below are the short limit's
+
+---@class syncrun.TwentyPace
+local Pace = {}
+Pace.__index = Pace
+
+local function bucket(burst, every)
+	return { burst = burst, every = every, level = burst, at = time.mono() }
+end
+
+local function available(b, now)
+	return math.min(b.burst, b.level + (now - b.at) // b.every)
+end
+
+local function wait_for(b, now)
+	return available(b, now) >= 1 and 0 or b.at + b.every - now
+end
+
+--- Wait until a call may be sent.
+function Pace:take()
+	while true do
+		local now, wait = time.mono(), 0
+		for _, b in pairs(self.buckets) do wait = math.max(wait, wait_for(b, now)) end
+		if wait <= 0 then break end
+		task.sleep(wait)
+	end
+	local now = time.mono()
+	for _, b in pairs(self.buckets) do b.level, b.at = available(b, now) - 1, now end
+end
+
+--- The server refused a call: learn its limit, and count our tokens as spent.
+---@param message string "Limit reached (100 tokens per 60000 ms)"
+function Pace:refused(message)
+	local tokens, window = message:match "(%d+) tokens per (%d+) ms"
+	tokens, window = tonumber(tokens), tonumber(window)
+	if tokens and tokens > 0 and window > 0 then
+		self.buckets[window < SHORT_MS and "short" or "long"] =
+			bucket(math.max(1, math.floor(tokens * SHARE)), window / tokens / 1000 * SLACK)
+	end
+	for _, b in pairs(self.buckets) do b.level, b.at = 0, time.mono() end
+end
+
+--- A pace of `tokens` at once, then one every `every` seconds; false: none until the server tells one.
+---@param rate { tokens: integer, every: number }|false
+---@return syncrun.TwentyPace
+function M.new(rate)
+	return setmetatable({ buckets = { long = rate and bucket(rate.tokens, rate.every) or nil } }, Pace)
+end
+
+return M

@@ -1,0 +1,171 @@
+--- Writing people in batches: new ones plainly, changes by upsert with id and key both sent, so that nothing is ever
+--- matched by its e-mail alone. One outcome per person, matched by the key: the server's order is not ours. Bodies are
+--- made in C.
+local err = require "syncrun.err"
+local json = require "syncrun.json"
+local rows = require "syncrun.rows"
+
+local M = {}
+
+---@class syncrun.TwentyWriter
+local Writer = {}
+Writer.__index = Writer
+
+-- `once` is written with a new person only, `target` never; the key always.
+local function is_written(column, mode)
+	return column.own == "source" or (column.own == "once" and mode == "create")
+end
+
+-- The encoder of a mode, and the columns it needs that are not the projection's.
+local function compile(columns, mode)
+	local entries, carried = {}, {}
+	if mode == "update" then
+		entries[1] = { path = "id", column = "id", as = "string" }
+		carried[1] = { name = "id", type = "text" }
+	end
+	for _, column in ipairs(columns) do
+		if is_written(column, mode) then
+			for _, w in ipairs(column.write) do
+				if not w.mode or w.mode == mode then
+					entries[#entries + 1] = { path = w.path, column = w.column, as = w.as, const = w.const }
+				end
+			end
+			if mode == "update" then table.move(column.carried, 1, #column.carried, #carried + 1, carried) end
+		end
+	end
+	return { encoder = rows.encoder(entries), carried = carried }
+end
+
+--- A writer of these columns; `limits` is shared with the flow and learns from the server.
+---@param client syncrun.TwentyClient
+---@param columns syncrun.TwentyColumn[]
+---@param model_schema syncrun.Schema
+---@param limits { rows: integer, bytes: integer }
+---@return syncrun.TwentyWriter
+function M.new(client, columns, model_schema, limits)
+	local key = columns[1]
+	local self = setmetatable({ client = client, limits = limits, key = key, parts = {} }, Writer)
+	self.modes = { create = compile(columns, "create"), update = compile(columns, "update") }
+	for _, column in ipairs(columns) do table.move(column.parts, 1, #column.parts, #self.parts + 1, self.parts) end
+	self.part_plan = #self.parts > 0 and rows.plan(model_schema, self.parts) or nil
+	self.mutation = ("mutation($data:[PersonCreateInput!]!,$upsert:Boolean){createPeople(data:$data,upsert:$upsert)"
+		.. "{id %s deletedAt}}"):format(key.twenty)
+	self.answer = {
+		schema = rows.schema { { "id", "text" }, { "key", "text" }, { "deletedAt", "timestamp" } },
+		spec = { rows = "data.createPeople", paths = { "id", key.twenty, "deletedAt" }, extra = { "errors" } },
+	}
+	return self
+end
+
+-- ---- the body's rows: the expected columns, the name's parts, what an update keeps
+
+local function widen(self, page, carried)
+	local columns, schema = {}, page:schema()
+	for i, name in ipairs(schema:names()) do columns[i] = { name = name, type = schema:type(name), from = name } end
+	for _, extra in ipairs { self.parts, carried } do
+		for _, c in ipairs(extra) do columns[#columns + 1] = { name = c.name, type = c.type } end
+	end
+	return rows.plan(schema, columns):apply(page)
+end
+
+local function body_rows(self, batch, mode)
+	local carried = self.modes[mode].carried
+	local page = widen(self, batch.rows, carried)
+	local parts = self.part_plan and self.part_plan:apply(batch.model)
+	for i = 1, #page do
+		for _, part in ipairs(self.parts) do page:set(i, part.name, parts:text(i, part.name)) end
+		for _, c in ipairs(carried) do
+			page:set(i, c.name, batch.actual:text(i, c.name) or (c.type == "json" and "[]" or nil))
+		end
+	end
+	return page
+end
+
+-- ---- sending
+
+-- What the answer confirms, by key.
+local function confirmed(self, body)
+	local page, extra = err.try(rows.read_json, body, self.answer.schema, self.answer.spec)
+	if not page then -- no answer that could be read is no answer
+		extra.unknown = true
+		err.raise(extra)
+	end
+	if extra.errors then err.raise(self.client:error_of(extra.errors)) end
+	local by_key = {}
+	for i = 1, #page do
+		by_key[page:text(i, "key") or ""] = { id = page:text(i, "id"), deleted = not page:is_null(i, "deletedAt") }
+	end
+	return by_key
+end
+
+local function judge(run, i, found)
+	local key = run.batch.rows:text(i, run.key.name)
+	local answer = found[key]
+	local actual = run.batch.actual
+	if not answer then return { state = "rejected", reason = "the server did not confirm it" } end
+	if answer.deleted then return { state = "rejected", reason = "the server left it deleted" } end
+	if actual and answer.id ~= actual:text(i, "id") then
+		return { state = "rejected", reason = ("the server changed another person (%s)"):format(tostring(answer.id)) }
+	end
+	return { state = actual and not actual:is_null(i, "deletedAt") and "revived" or "written" }
+end
+
+local function send(run, text, from, to)
+	local body = run.client:graphql(run.mutation, { data = json.raw(text), upsert = run.mode == "update" },
+		{ read = false })
+	local found = confirmed(run, body)
+	for i = from, to do run.outcomes[i] = judge(run, i, found) end
+	run.landed = true
+end
+
+local send_range
+
+-- The server refused rows from..to for their content. When all before was still unsent, the flow may halve the batch;
+-- what has landed is not sent twice, so then the halving is done here.
+local function refuse(run, from, to, e)
+	local n = tonumber(e.message:match "Maximum number of records to upsert is (%d+)")
+	if n and n > 0 and n < to - from + 1 then
+		run.limits.rows = n
+		send_range(run, from, to)
+	elseif not run.landed then
+		err.raise(e)
+	elseif from == to then
+		run.outcomes[from] = { state = "rejected", reason = e.message }
+	else
+		local middle = (from + to) // 2
+		send_range(run, from, middle)
+		send_range(run, middle + 1, to)
+	end
+end
+
+-- Rows from..to in as many requests as their number and size need.
+send_range = function(run, from, to)
+	local part = run.page:slice(from, to)
+	for text, i, j in run.encoder:batches(part, run.limits.rows, run.limits.bytes) do
+		local first, last = from + i - 1, from + j - 1
+		local _, e = err.try(send, run, text, first, last)
+		if e and not e.reject then err.raise(e) end
+		if e then refuse(run, first, last, e) end
+	end
+end
+
+--- Write a batch; see the contract of systems.
+---@param batch { rows: syncrun.Rows, model: syncrun.Rows, actual: syncrun.Rows? }
+---@param mode "create"|"update"
+---@return { state: string, reason: string? }[]
+function Writer:write(batch, mode)
+	if mode == "update" and not batch.actual then
+		err.raisef("internal", "an update of %s needs the rows that are there", self.client.name)
+	end
+	local run = setmetatable({
+		batch = batch, mode = mode, page = body_rows(self, batch, mode), encoder = self.modes[mode].encoder, outcomes = {},
+	}, { __index = self })
+	local _, e = err.try(send_range, run, 1, #run.page)
+	if e then
+		if e.kind == "mapping" then e.reject = true end -- a value that JSON cannot spell: the flow finds whose it is
+		err.raise(e)
+	end
+	return run.outcomes
+end
+
+return M

@@ -1,0 +1,751 @@
+-- Twenty as a target: against the sandbox's server, and against scripted answers as the real one gave them
+-- (facts/twenty.md, facts/recordings).
+local err = require "syncrun.err"
+local http = require "syncrun.http"
+local json = require "syncrun.json"
+local mapping = require "syncrun.mapping"
+local pace = require "syncrun.systems.twenty.pace"
+local ratelimit = require "syncrun.sandbox.twenty.ratelimit"
+local rows = require "syncrun.rows"
+local t = require "syncrun.test"
+local task = require "syncrun.task"
+local time = require "syncrun.time"
+local twenty = require "syncrun.systems.twenty"
+
+local MAPPING = mapping.load "scripts/contacts/mapping.lua"
+
+local function test(name, fn)
+	t.test("twenty: " .. name, fn)
+end
+
+-- ---- helpers
+
+local function system(url, key, more)
+	local config = { url = url, key = key, rate = false, retry = { tries = 3, base = 0.001 } }
+	for k, v in pairs(more or {}) do config[k] = v end
+	return twenty.new(config, MAPPING)
+end
+
+-- A fresh workspace: fn(system, rest, server) with REST as the second way to look.
+local function workspace(fn, config, options)
+	local pipe <close> = assert(io.popen "mktemp -d /tmp/syncrun-twenty-XXXXXX")
+	local dir = pipe:read "l"
+	local o = { dir = dir, rate = false, short = false }
+	for k, v in pairs(options or {}) do o[k] = v end
+	local server = require "syncrun.sandbox.twenty".start(o)
+	local target = system(server.url, server.token, config)
+	local client = http.client { base_url = server.url, headers = { Authorization = "Bearer " .. server.token } }
+	local function rest(method, path, o2)
+		local request = { method = method, path = "/rest" .. path }
+		for k, v in pairs(o2 or {}) do request[k] = v end
+		local res = client:request(request)
+		return res:json(), res.status
+	end
+	local ok, e = pcall(fn, target, rest, server)
+	server.stop()
+	os.execute("rm -r " .. dir)
+	if not ok then error(e, 0) end
+end
+
+local function ready(fn, config, options)
+	workspace(function(target, rest, server)
+		target:setup(true)
+		return fn(target, rest, server)
+	end, config, options)
+end
+
+-- Scripted answers: `script` is a list of answers in turn (the last one repeats) or a function(req).
+local function scripted(script, fn, config)
+	local requests = {}
+	local server = http.serve { handler = function(req)
+		requests[#requests + 1] = req
+		if type(script) == "function" then return script(req, #requests) end
+		return script[math.min(#requests, #script)]
+	end }
+	local ok, e = pcall(fn, system(server.url, "the-key", config), requests)
+	server:stop()
+	if not ok then error(e, 0) end
+end
+
+local function model(list)
+	local page = rows.new(MAPPING:schema())
+	for _, fields in ipairs(list) do page:add(fields) end
+	return page
+end
+
+local function batch_of(target, list)
+	local page = model(list)
+	return { model = page, rows = rows.plan(page:schema(), target:projection()):apply(page) }
+end
+
+local function states(outcomes)
+	local list = {}
+	for i, outcome in ipairs(outcomes) do list[i] = outcome.state end
+	return list
+end
+
+local function create(target, list)
+	return target:write(batch_of(target, list), "create")
+end
+
+local function keys_of(list)
+	local keys = {}
+	for i, fields in ipairs(list) do keys[i] = fields.contact_id end
+	return keys
+end
+
+-- The rows of `found` in the order of the keys.
+local function in_order(found, keys)
+	local at = {}
+	for i = 1, #found do at[found:text(i, "contactId")] = i end
+	local indices = {}
+	for i, key in ipairs(keys) do indices[i] = t.ok(at[key], key .. " is not there") end
+	return found:pick(indices)
+end
+
+local function update(target, list)
+	local batch = batch_of(target, list)
+	batch.actual = in_order(target:fetch(keys_of(list)), keys_of(list))
+	return target:write(batch, "update")
+end
+
+local function all_of(pages)
+	local result
+	for page in pages do
+		result = result or rows.new(page:schema())
+		for i = 1, #page do result:append(page, i) end
+	end
+	return result
+end
+
+-- Every expected row is there and equal, and nothing else is.
+local function check_equal(target, list)
+	local batch = batch_of(target, list)
+	local found = all_of(target:scan())
+	t.eq(#found, #list)
+	found = in_order(found, keys_of(list))
+	for i = 1, #list do t.eq(rows.diff(batch.rows, i, found, i), {}, list[i].contact_id) end
+	return found
+end
+
+local function numbered(n)
+	local list = {}
+	for i = 1, n do
+		list[i] = {
+			contact_id = ("c-%05d"):format(i), canonical_name = ("First%d de la Last%d"):format(i, i),
+			last_name = ("de la Last%d"):format(i), email = ("p.%d@example.com"):format(i), job_title = "Engineer",
+			phone = ("+1202555%04d"):format(i % 10000), category_code = "A", is_me = false,
+		}
+	end
+	return list
+end
+
+-- ---- set-up
+
+test("a fresh workspace lacks the mapped fields; set-up makes them once", function()
+	workspace(function(target, rest)
+		local problems = target:check()
+		t.ok(#problems > 20)
+		t.eq(problems[1].what, "field person.contactId is missing")
+		for _, shown in ipairs(target:setup(false)) do t.eq(shown.done, false) end
+		t.eq(#target:check(), #problems)
+		for _, made in ipairs(target:setup(true)) do t.ok(made.done, made.what) end
+		t.eq(target:check(), {})
+		t.eq(target:setup(true), {})
+		local person
+		for _, object in ipairs(rest("GET", "/metadata/objects?limit=200").data.objects) do
+			if object.nameSingular == "person" then person = object end
+		end
+		local by_name = {}
+		for _, field in ipairs(person.fields) do by_name[field.name] = field end
+		t.eq(by_name.contactId.isUnique, true)
+		t.eq(by_name.contactId.label, "Contact id")
+		t.eq(by_name.firstSeen.type, "DATE_TIME")
+		t.eq(#by_name.categoryCode.options, 9)
+		t.eq(by_name.categoryCode.options[1].value, "A")
+	end)
+end)
+
+test("wrong types, deactivated fields, missing options and a key that is not unique are named", function()
+	workspace(function(target, rest)
+		local person
+		for _, object in ipairs(rest("GET", "/metadata/objects?limit=200").data.objects) do
+			if object.nameSingular == "person" then person = object.id end
+		end
+		local function field(o)
+			o.objectMetadataId, o.label = person, o.name
+			return rest("POST", "/metadata/fields", { json = o }).data.createOneField
+		end
+		field { name = "contactId", type = "TEXT" }
+		field { name = "birthday", type = "TEXT" }
+		local notes = field { name = "notes", type = "TEXT" }
+		rest("PATCH", "/metadata/fields/" .. notes.id, { json = { isActive = false } })
+		local select = field { name = "categoryCode", type = "SELECT",
+			options = { { value = "X", label = "Other", position = 0, color = "red" } } }
+		local what = {}
+		for _, problem in ipairs(target:check()) do what[#what + 1] = problem.what end
+		what = table.concat(what, "\n")
+		t.contains(what, "person.contactId is not unique")
+		t.contains(what, "person.birthday is of type TEXT, the mapping needs DATE")
+		t.contains(what, "person.notes is deactivated")
+		t.contains(what, "person.categoryCode lacks the options A, B, C, D, E, F, G, H")
+		local open = {}
+		for _, made in ipairs(target:setup(true)) do
+			if not made.done then open[#open + 1] = made.what end
+		end
+		t.eq(#open, 2, table.concat(open, "\n"))
+		t.eq(#target:check(), 2)
+		local list = rest("GET", "/metadata/fields/" .. select.id)
+		list = (list.data.field or list.data).options
+		t.eq(#list, 9)
+		t.eq(list[1].id, select.options[1].id)
+		t.eq(list[1].label, "Other")
+	end)
+end)
+
+local function person_object(fields)
+	return { status = 200, json = { data = { objects = { { id = "o-1", nameSingular = "person", fields = fields } } } } }
+end
+
+test("a server that ignores isUnique is refused with a clear word", function()
+	local fields = json.array {}
+	local function answer(req)
+		if req.method == "GET" then return person_object(fields) end
+		local input = json.decode(req.body)
+		fields[#fields + 1] = { id = "f", name = input.name, type = input.type, isActive = true, options = input.options }
+		return { status = 201, json = { data = { createOneField = fields[#fields] } } }
+	end
+	scripted(answer, function(target)
+		for _, name in ipairs { "name", "emails", "phones" } do
+			fields[#fields + 1] = { id = name, name = name, isActive = true,
+				type = ({ name = "FULL_NAME", emails = "EMAILS", phones = "PHONES" })[name] }
+		end
+		local left = {}
+		for _, made in ipairs(target:setup(true)) do
+			if not made.done then left[#left + 1] = made.what end
+		end
+		t.eq(#left, 1)
+		t.contains(left[1], "this server ignores isUnique")
+		t.eq(#target:check(), 1)
+	end)
+end)
+
+test("the bare metadata format is read too", function()
+	scripted({ { status = 200, json = json.array { { id = "o-1", nameSingular = "person", fields = json.array {} } } } },
+		function(target) t.eq(target:check()[1].what, "field person.contactId is missing") end)
+end)
+
+test("a refused field is reported with the server's words", function()
+	local refusal = { status = 400, json = { statusCode = 400, error = "METADATA_VALIDATION_ERROR",
+		message = "Multiple validation errors occurred while creating fields", errors = { fieldMetadata = { { status = "fail",
+			errors = { { code = "RESERVED_KEYWORD", message = 'Name "x" is reserved' } } } } } } }
+	scripted(function(req) return req.method == "GET" and person_object(json.array {}) or refusal end, function(target)
+		t.contains(target:setup(true)[1].what, '(Name "x" is reserved)')
+	end)
+end)
+
+-- ---- reach
+
+test("a refused key and a server out of reach are one clear message with exit 3", function()
+	workspace(function(_, _, server)
+		local e = t.raises(function() system(server.url, "rubbish"):check() end, "http")
+		t.eq({ e.code, e.exit }, { "401", 3 })
+		t.contains(e.message, "'twenty' refused the API key (Token invalid.)")
+		e = t.raises(function() system(server.url, "rubbish"):fetch { "1" } end, "http")
+		t.eq(e.exit, 3)
+	end)
+	scripted({ { status = 403, json = { statusCode = 403, messages = { "This API Key is revoked" },
+		error = "FORBIDDEN_EXCEPTION" } } }, function(target)
+		local e = t.raises(function() target:check() end, "This API Key is revoked")
+		t.eq({ e.code, e.exit }, { "403", 3 })
+	end)
+	local gone = http.serve { handler = function() return {} end }
+	gone:stop()
+	local e = t.raises(function() system(gone.url, "k"):check() end, "http")
+	t.eq(e.exit, 3)
+	scripted({ { status = 404, body = "<html>not here</html>" } }, function(target)
+		local refused = t.raises(function() target:check() end, "HTTP 404")
+		t.eq(refused.exit, 3)
+		t.contains(refused.message, "is TWENTY_API_URL the address of a Twenty server?")
+	end)
+	scripted({ { status = 200, body = "<html>welcome</html>" } }, function(target)
+		t.raises(function() target:check() end, "is TWENTY_API_URL the address of a Twenty server?")
+	end)
+end)
+
+test("a key that is refused in GraphQL's ways", function()
+	local function graphql_error(message, code, subcode)
+		return { status = 200, json = { data = json.null, errors = { { message = message,
+			extensions = code and { code = code, subCode = subcode } } } } }
+	end
+	for _, answer in ipairs {
+		graphql_error("Token invalid.", "UNAUTHENTICATED", "UNAUTHENTICATED"),
+		graphql_error("This API Key is revoked", "FORBIDDEN", "FORBIDDEN_EXCEPTION"),
+		graphql_error("Entity performing the request does not have permission", "FORBIDDEN", "PERMISSION_DENIED"),
+		graphql_error 'Cannot query field "createPeople" on type "Query".',
+	} do
+		scripted({ answer }, function(target)
+			local e = t.raises(function() create(target, numbered(1)) end, "refused the API key")
+			t.eq({ e.exit, e.reject, e.unknown }, { 3, nil, nil })
+		end)
+	end
+end)
+
+-- ---- people
+
+test("450 people are made in batches and come back equal", function()
+	ready(function(target, rest, server)
+		local list = numbered(450)
+		for from = 1, 450, 200 do
+			local part = table.move(list, from, math.min(from + 199, 450), 1, {})
+			for _, state in ipairs(states(create(target, part))) do t.eq(state, "written") end
+		end
+		t.eq(server.stats().people, 450)
+		local one = rest("GET", '/people?filter=contactId%5Beq%5D%3A%22c-00007%22').data.people[1]
+		t.eq(one.name, { firstName = "First7", lastName = "de la Last7" })
+		t.eq(one.emails.primaryEmail, "p.7@example.com")
+		t.eq(one.phones.primaryPhoneCallingCode .. one.phones.primaryPhoneNumber, "+12025550007")
+		t.eq(one.categoryCode, "A")
+		t.eq(one.birthday, json.null)
+		check_equal(target, list)
+		local before = server.stats().requests
+		target:fetch(keys_of(list))
+		t.eq(server.stats().requests - before, 1)
+	end)
+end)
+
+test("folds come back equal", function()
+	ready(function(target)
+		local list = {
+			{ contact_id = "1", canonical_name = "Åsa" },
+			{ contact_id = " 2 ", canonical_name = "  Two  Spaces ", notes = "", email = "Ada@EXAMPLE.Com",
+				phone = "+33 6 12 34 56 78", communication_stats = "{ }", created_at = 1767323045123456,
+				llm_context = '{"b":[1.10,1e3],"a":null,"c":{"":"\\u00e9"}}' },
+			{ contact_id = "3", canonical_name = "Q O'Neil, Jr.", last_name = "O'Neil", notes = "line\nline\ttab \"q\" \\ 😀",
+				birthday = "0001-01-01", is_me = true, created_at = -62135596800000000, updated_at = -1,
+				recommendations = "[]", category_code = "X" },
+		}
+		for _, state in ipairs(states(create(target, list))) do t.eq(state, "written") end
+		local found = check_equal(target, list)
+		t.eq(found[2].llmContext ~= nil, true)
+		t.eq(found[2].communicationStats, nil)
+		t.eq(found[2]["emails.primaryEmail"], "ada@example.com")
+		t.eq(found[2]["phones.primaryPhoneNumber"], "+33612345678")
+		t.eq(found[2].contactCreatedAt, 1767323045123000)
+		t.eq(found[1].notes, "")
+		local batch = batch_of(target, list)
+		local order = { 2, 1, 3 } -- bytes of " 2 ", "1", "3"
+		local m = rows.merger(batch.rows:schema(), found:schema(), "contactId")
+		m:expected(batch.rows:pick(order))
+		m:actual(found:pick(order))
+		local same = 0
+		while true do
+			local need = m:step()
+			local got = m:take()
+			same = same + got.same
+			t.eq({ #got.differ, #got.missing, #got.extra, #got.again }, { 0, 0, 0, 0 })
+			if need == "done" then break end
+			m[need](m, nil)
+		end
+		t.eq(same, 3)
+	end)
+end)
+
+test("what Twenty cannot hold is known before it is sent", function()
+	scripted({ {} }, function(target)
+		local batch = batch_of(target, {
+			{ contact_id = "1", canonical_name = "A", email = "no address", phone = "202 224 3441", category_code = "Z",
+				notes = "a\0b", llm_context = "[12345678901234567890]", recommendations = '"text"' },
+		})
+		local fates = {}
+		for _, fate in ipairs(batch.rows:fates(1)) do
+			if fate.fate ~= "folded" then fates[fate.column] = fate.fate end
+		end
+		t.eq(fates, { ["emails.primaryEmail"] = "rejected", ["phones.primaryPhoneNumber"] = "lost", categoryCode = "rejected",
+			notes = "lost", llmContext = "lost", recommendations = "rejected" })
+	end)
+end)
+
+test("an update keeps additional e-mails and telephones, and what we do not map", function()
+	ready(function(target, rest)
+		create(target, numbered(3))
+		local id = rest("GET", '/people?filter=contactId%5Beq%5D%3A%22c-00002%22').data.people[1].id
+		rest("PATCH", "/people/" .. id, { json = {
+			linkedinLink = { primaryLinkUrl = "https://www.linkedin.com/in/x" },
+			emails = { primaryEmail = "p.2@example.com", additionalEmails = { "other@example.com" } },
+			phones = { primaryPhoneNumber = "+12025550002",
+				additionalPhones = { { number = "2025550123", countryCode = "US", callingCode = "+1" } } } } })
+		local list = numbered(3)
+		for _, fields in ipairs(list) do fields.job_title = "Chief" end
+		list[2].phone, list[3].phone, list[3].email = "+33612345678", nil, nil
+		t.eq(states(update(target, list)), { "written", "written", "written" })
+		check_equal(target, list)
+		local person = rest("GET", "/people/" .. id).data.person
+		t.eq(person.jobTitle, "Chief")
+		t.eq(person.emails, { primaryEmail = "p.2@example.com", additionalEmails = { "other@example.com" } })
+		t.eq(person.phones.primaryPhoneCountryCode, "FR")
+		t.eq(person.phones.additionalPhones, { { number = "2025550123", countryCode = "US", callingCode = "+1" } })
+		t.contains(person.linkedinLink.primaryLinkUrl, "linkedin.com/in/x")
+	end)
+end)
+
+test("fields owned once or by the target are left alone by an update", function()
+	local owned = mapping.compile { key = "contact_id", fields = {
+		{ "contact_id", "text", to = { twenty = { "contactId", "TEXT", unique = true } } },
+		{ "canonical_name", "text", to = { twenty = { "name", "FULL_NAME" } } },
+		{ "job_title", "text", own = "once", to = { twenty = { "jobTitle", "TEXT" } } },
+		{ "notes", "text", own = "target" },
+		{ "vip_level", "int64" },
+		{ "other", "text", to = { twenty = false } },
+	} }
+	ready(function(_, rest, server)
+		local target = twenty.new({ url = server.url, key = server.token, rate = false }, owned)
+		target:setup(true)
+		local function batch(fields)
+			local page = rows.new(owned:schema())
+			page:add(fields)
+			return { model = page, rows = rows.plan(page:schema(), target:projection()):apply(page) }
+		end
+		local one = { contact_id = "1", canonical_name = "A B", job_title = "first", notes = "ours", vip_level = 7 }
+		t.eq(states(target:write(batch(one), "create")), { "written" })
+		one.job_title, one.vip_level = "second", 8
+		local b = batch(one)
+		b.actual = target:fetch { "1" }
+		t.eq(states(target:write(b, "update")), { "written" })
+		local bad = batch { contact_id = "2", canonical_name = "N", vip_level = 1 }
+		bad.rows:set(1, "vipLevel", 0 / 0)
+		t.eq(t.raises(function() target:write(bad, "create") end, "cannot write 'vipLevel'").reject, true)
+		local person = rest("GET", "/people").data.people[1]
+		t.eq({ person.jobTitle, person.notes, person.vipLevel }, { "first", "", 8 })
+		t.eq(target:fetch({ "1" })[1].vipLevel, 8.0)
+	end)
+end)
+
+test("a soft-deleted person is read as such and revived", function()
+	ready(function(target, rest, server)
+		local list = numbered(2)
+		create(target, list)
+		local id = rest("GET", '/people?filter=contactId%5Beq%5D%3A%22c-00002%22').data.people[1].id
+		rest("DELETE", "/people/" .. id .. "?soft_delete=true")
+		local found = all_of(target:scan())
+		t.eq(#found, 2)
+		found = in_order(found, keys_of(list))
+		t.eq(found[1].deletedAt, nil)
+		t.eq(math.type(found[2].deletedAt), "integer")
+		t.eq(states(update(target, list)), { "written", "revived" })
+		t.eq(server.stats().people, 2)
+		t.eq(rest("GET", "/people/" .. id).data.person.deletedAt, json.null)
+		check_equal(target, list)
+	end)
+end)
+
+test("people without a contactId come with an empty key", function()
+	ready(function(target, rest)
+		rest("POST", "/people", { json = { name = { firstName = "By", lastName = "Hand" } } })
+		local found = all_of(target:scan())
+		t.eq({ #found, found[1].contactId, found[1].name }, { 1, "", "By Hand" })
+		t.eq(#target:fetch { "" }, 0)
+	end)
+end)
+
+test("a refused batch raises reject with the server's reason, and nothing is kept", function()
+	ready(function(target, _, server)
+		local list = numbered(4)
+		list[3].email = "user@exa mple.com"
+		local e = t.raises(function() create(target, list) end, "http")
+		t.eq({ e.reject, e.unknown }, { true, nil })
+		t.contains(e.message, "Invalid string value 'user@exa mple.com' for email field")
+		t.eq(server.stats().people, 0)
+		list = numbered(4)
+		create(target, list)
+		e = t.raises(function() create(target, list) end, "A duplicate entry was detected")
+		t.eq(e.reject, true)
+		t.contains(e.message, "value is already in use")
+	end)
+end)
+
+test("an update whose e-mail is another person's is refused and changes nobody", function()
+	ready(function(target, rest)
+		local list = numbered(2)
+		create(target, list)
+		list[2].email = "p.1@example.com"
+		local e = t.raises(function() update(target, { list[2] }) end, "Multiple records found")
+		t.eq(e.reject, true)
+		t.eq(rest("GET", '/people?filter=contactId%5Beq%5D%3A%22c-00001%22').data.people[1].emails.primaryEmail,
+			"p.1@example.com")
+		check_equal(target, numbered(2))
+	end)
+end)
+
+test("keys of any characters are found", function()
+	ready(function(target)
+		local list = {}
+		for i, key in ipairs { "a,b", "(", "NULL", '"q"', "é😀", "[x]", "\\", "%", "9007199254740993" } do
+			list[i] = { contact_id = key, canonical_name = "K" .. i }
+		end
+		create(target, list)
+		t.eq(#target:fetch(keys_of(list)), #list)
+		check_equal(target, list)
+	end)
+end)
+
+test("paging follows the cursor; a page shrinks when the server cannot answer it", function()
+	ready(function(target)
+		local list = numbered(120)
+		create(target, list)
+		check_equal(target, list)
+	end, { page_rows = 7 })
+	ready(function(target, _, server)
+		create(target, numbered(120))
+		local asked = {}
+		scripted(function(req)
+			local body = json.decode(req.body ~= "" and req.body or "{}")
+			local first = body.variables and body.variables.first
+			asked[#asked + 1] = first
+			if first and first > 200 then
+				return { status = 200, json = { data = { people = json.null }, errors = { { message = "Query read timeout",
+					extensions = { code = "INTERNAL_SERVER_ERROR" } } } } }
+			end
+			local res = http.request { method = req.method, url = server.url .. req.target, body = req.body,
+				headers = { Authorization = "Bearer " .. server.token, ["Content-Type"] = "application/json" } }
+			return { status = res.status, body = res.body }
+		end, function(through)
+			t.eq(#all_of(through:scan()), 120)
+			t.eq(asked, { 500, 250, 200 })
+		end, { page_rows = 500 })
+	end)
+end)
+
+test("a scan that loses people raises; a misspelt field is found before", function()
+	local fields = json.array {}
+	for _, column in ipairs(system("http://x", "k"):projection()) do
+		fields[#fields + 1] = { name = column.twenty, type = column.kind }
+	end
+	local function page(edges, total, more)
+		return { status = 200, json = { data = { people = { totalCount = total, edges = edges,
+			pageInfo = { hasNextPage = more or false, endCursor = more and "c" or json.null } } } } }
+	end
+	scripted(function(req)
+		return req.method == "GET" and person_object(fields) or page(json.array {}, 5)
+	end, function(target)
+		t.raises(function() all_of(target:scan()) end, "gave 0 people of the 5 it counts")
+	end)
+	scripted(function(req) return req.method == "GET" and person_object(fields) or page(json.array {}, 0, true) end,
+		function(target) t.raises(function() all_of(target:scan()) end, "more people, but not where") end)
+	scripted({ person_object(json.array {}) }, function(target)
+		t.raises(function() target:scan() end, "field person.contactId is missing")
+	end)
+end)
+
+-- ---- batches
+
+-- Answers a createPeople as Twenty would, shuffled; `refuse(data)` may give an error instead.
+local function people_made(refuse)
+	return function(req)
+		local data = json.decode(req.body).variables.data
+		local problem = refuse and refuse(data)
+		if problem then return { status = 200, json = { data = { createPeople = json.null }, errors = { problem } } } end
+		local made = json.array {}
+		for i = #data, 1, -1 do
+			made[#made + 1] = { id = data[i].id or "id-" .. data[i].contactId, contactId = data[i].contactId,
+				deletedAt = json.null }
+		end
+		return { status = 200, json = { data = { createPeople = made } } }
+	end
+end
+
+local function refusal(message, code, subcode, user)
+	return { message = message, extensions = { code = code, subCode = subcode, userFriendlyMessage = user } }
+end
+
+test("the largest batch is learned from the error", function()
+	local sizes = {}
+	scripted(people_made(function(data)
+		sizes[#sizes + 1] = #data
+		if #data > 60 then
+			return refusal("Maximum number of records to upsert is 60.", "BAD_USER_INPUT", "TOO_MANY_RECORDS_TO_UPDATE")
+		end
+	end), function(target)
+		for _, state in ipairs(states(create(target, numbered(150)))) do t.eq(state, "written") end
+		t.eq(sizes, { 150, 60, 60, 30 })
+		t.eq(target.limits.rows, 60)
+		create(target, numbered(100))
+		t.eq(sizes, { 150, 60, 60, 30, 60, 40 })
+	end)
+end)
+
+test("a request stays below 8 MiB; after a part has landed the rest is halved here", function()
+	local seen, limit = {}, 8 * 2 ^ 20 + 1000
+	scripted(function(req)
+		t.ok(#req.body < limit, "a body of " .. #req.body)
+		return people_made(function(data)
+			for _, person in ipairs(data) do
+				if person.contactId == "c-00011" then return refusal("Data validation error.", "INTERNAL_SERVER_ERROR") end
+			end
+			for _, person in ipairs(data) do seen[person.contactId] = (seen[person.contactId] or 0) + 1 end
+		end)(req)
+	end, function(target)
+		local list = numbered(12)
+		for _, fields in ipairs(list) do fields.notes = ("x"):rep(2 ^ 20) end
+		local outcomes = create(target, list)
+		for i, outcome in ipairs(outcomes) do t.eq(outcome.state, i == 11 and "rejected" or "written") end
+		t.eq(outcomes[11].reason, "Data validation error.")
+		for i = 1, 12 do t.eq(seen[list[i].contact_id], i ~= 11 and 1 or nil) end
+	end)
+end)
+
+test("an answer without a person confirms nothing of it", function()
+	scripted(function(req)
+		local answer = people_made()(req)
+		table.remove(answer.json.data.createPeople)
+		return answer
+	end, function(target)
+		t.eq(create(target, numbered(2)), { { state = "rejected", reason = "the server did not confirm it" },
+			{ state = "written" } })
+	end)
+end)
+
+test("what an error means for a write", function()
+	local cases = {
+		{ { status = 200, json = { data = { createPeople = json.null }, errors = { refusal("A duplicate entry was detected",
+			"BAD_USER_INPUT", nil, "This Contact ID value is already in use.") } } }, "reject",
+			"A duplicate entry was detected (This Contact ID value is already in use.)" },
+		{ { status = 200, json = { data = { createPeople = json.null }, errors = { refusal("Data validation error.",
+			"INTERNAL_SERVER_ERROR") } } }, "reject", "Data validation error." },
+		{ { status = 200, json = { data = { createPeople = json.null }, errors = { refusal("Invalid string value 'bad'",
+			"BAD_USER_INPUT", "INVALID_ARGS_DATA", "Invalid value: \"'bad'\"") } } }, "reject", "Invalid string value 'bad'" },
+		{ { status = 500, body = '"request entity too large"' }, "reject", "request entity too large" },
+		{ { status = 200, json = { data = { createPeople = json.null }, errors = { refusal("Query read timeout",
+			"INTERNAL_SERVER_ERROR") } } }, "unknown", "Query read timeout" },
+		{ { status = 200, json = { data = json.null, errors = { refusal("connect ECONNREFUSED 127.0.0.1:55432",
+			"INTERNAL_SERVER_ERROR") } } }, "unknown", "ECONNREFUSED" },
+		{ { status = 502, body = "<html>Bad Gateway</html>" }, "unknown", "HTTP 502" },
+		{ { status = 200, body = "<html>" }, "unknown", "" },
+		{ { drop = true }, "unknown", "" },
+	}
+	for i, case in ipairs(cases) do
+		scripted({ case[1] }, function(target, requests)
+			local e = t.raises(function() create(target, numbered(1)) end)
+			t.eq({ e.reject == true, e.unknown == true }, { case[2] == "reject", case[2] == "unknown" }, "case " .. i)
+			t.contains(e.message, case[3])
+			t.eq(#requests, 1, "case " .. i)
+		end)
+	end
+end)
+
+-- ---- limits
+
+test("both forms of the rate limit are waited out and learned", function()
+	local text = "Limit reached (20 tokens per 200 ms)"
+	local made = people_made()
+	scripted(function(req, n)
+		if req.method == "GET" then
+			if n == 1 then return { status = 429, json = { statusCode = 429, error = "HttpException", messages = { text } } } end
+			return person_object(json.array {})
+		end
+		if n < 5 then
+			return { status = 200, json = { data = { createPeople = json.null },
+				errors = { refusal(text, "BAD_USER_INPUT", "LIMIT_REACHED", "Rate limit reached.") } } }
+		end
+		return made(req)
+	end, function(target, requests)
+		t.ok(#target:check() > 0)
+		t.eq(states(create(target, numbered(2))), { "written", "written" })
+		t.eq(#requests, 5)
+		local bucket = target.client.pace.buckets.short
+		t.eq(bucket.burst, 19)
+		t.ok(bucket.every > 0.01 and bucket.every < 0.011)
+	end)
+end)
+
+test("a limit that never lifts ends with the budget", function()
+	local text = "Limit reached (1000 tokens per 1000 ms)"
+	scripted({ { status = 429, json = { statusCode = 429, error = "HttpException", messages = { text } } } },
+		function(target)
+			local e = t.raises(function() create(target, numbered(1)) end, "lets no request through")
+			t.eq({ e.reject, e.unknown }, { nil, nil })
+		end, { limit_budget = 0.05 })
+end)
+
+-- Calls of so many seconds each, one after the other on a simulated clock, against the sandbox's own limiter.
+local function simulate(calls, seconds)
+	local mono, sleep, clock = time.mono, task.sleep, 1000.0
+	time.mono = function() return clock end
+	task.sleep = function(wait) clock = clock + wait end
+	local ok, e = pcall(function()
+		local limiter = ratelimit.new(false, { tokens = 100, window_ms = 60000 })
+		local own = pace.new { tokens = 95, every = 0.61 }
+		for _ = 1, calls do
+			own:take()
+			limiter()
+			clock = clock + seconds()
+		end
+	end)
+	time.mono, task.sleep = mono, sleep
+	if not ok then error(e, 0) end
+	return clock - 1000
+end
+
+test("the pace keeps to the server's rule: no call is refused, and none waits without need", function()
+	t.ok(simulate(95, function() return 0 end) == 0)
+	t.ok(simulate(195, function() return 0 end) < 62)
+	t.ok(simulate(400, function() return 0.5 end) < 400 * 0.62) -- closer than a token's time: never refilled
+	t.ok(simulate(400, function() return 0.7 end) < 400 * 0.71)
+	math.randomseed(7)
+	simulate(1000, function() return math.random() * 1.5 end)
+end)
+
+test("reads are repeated after trouble, three times here", function()
+	local fields = json.array {}
+	scripted({ { status = 502, body = "" }, { drop = true }, person_object(fields) }, function(target, requests)
+		t.ok(#target:check() > 0)
+		t.eq(#requests, 3)
+	end)
+	scripted({ { status = 503, body = "" } }, function(target, requests)
+		local e = t.raises(function() target:check() end, "is in trouble")
+		t.eq({ e.exit, #requests }, { 3, 3 })
+	end)
+end)
+
+test("a mapping that Twenty cannot take is refused", function()
+	local function bad(fields, part)
+		table.insert(fields, 1, { "id", "text" })
+		t.raises(function() twenty.new({ url = "http://x", key = "k" }, mapping.compile { key = "id", fields = fields }) end,
+			part)
+	end
+	bad({ { "code", "text", to = { twenty = { "code", "SELECT" } } } }, "needs options")
+	bad({ { "raw", "bytes" } }, "cannot take a bytes")
+	t.eq((select(2, err.try(twenty.new, { url = "http://x" }, MAPPING))).exit, 2)
+end)
+
+-- ---- real people
+
+test("real people are held as they are", function()
+	local file
+	for _, path in ipairs { "../shared/data/contacts.ndjson", "/work/shared/data/contacts.ndjson" } do
+		file = file or io.open(path)
+	end
+	if not file then t.skip "no contacts.ndjson here" end
+	local lines = {}
+	for line in file:lines() do lines[#lines + 1] = line end
+	file:close()
+	local paths = {}
+	for i, field in ipairs(MAPPING.fields) do paths[i] = field.source end
+	local page = rows.read_json("[" .. table.concat(lines, ",") .. "]", MAPPING:schema(), { rows = "", paths = paths })
+	ready(function(target)
+		local plan = rows.plan(page:schema(), target:projection())
+		for from = 1, #page, 200 do
+			local part = page:slice(from, math.min(from + 199, #page))
+			for _, state in ipairs(states(target:write({ model = part, rows = plan:apply(part) }, "create"))) do
+				t.eq(state, "written")
+			end
+		end
+		local expected, found, at = plan:apply(page), all_of(target:scan()), {}
+		t.eq(#found, #page)
+		for j = 1, #found do at[found:text(j, "contactId")] = j end
+		for i = 1, #expected do
+			local key = expected:text(i, "contactId")
+			t.eq(rows.diff(expected, i, found, at[key]), {}, key)
+		end
+	end)
+end)

@@ -50,7 +50,8 @@ local function results(ok, ...)
 	return nil, M.wrap((...))
 end
 
---- Call f(...): its results, or nil and an error object. A cancellation is raised on, never returned.
+--- Call f(...): its results, or nil and an error object. A cancellation is returned too, and raised again by the next
+--- wait of the cancelled task.
 ---@param f function
 ---@return any, syncrun.Error?
 function M.try(f, ...)

@@ -8,6 +8,8 @@ local M = {}
 
 local MODULES = { "config", "crypto", "err", "http", "json", "log", "mapping", "postgres", "rows", "sqlite", "task", "time" }
 
+local LABELS = { crm = "CRM", supabase = "Supabase", db = "Local" } -- what the prompt calls the targets
+
 local function sorted_keys(t)
 	local keys = {}
 	for k in pairs(t) do keys[#keys + 1] = k end
@@ -43,26 +45,29 @@ end
 -- The systems are opened at the first use of a helper, so that a prompt without settings works too.
 local function environment()
 	local session
-	local env = setmetatable({}, { __index = _G })
 	local function opened()
 		session = session or require "syncrun.inspect".open()
 		return session
 	end
+	local function system(name)
+		if name == "bigquery" then return opened().source end
+		for _, target in ipairs(opened().targets) do
+			if target.label == LABELS[name] then return target end
+		end
+	end
+	local env = setmetatable({}, { __index = function(_, name)
+		if name == "bigquery" or LABELS[name] then return system(name) end
+		return _G[name]
+	end })
 	for _, name in ipairs(MODULES) do env[name] = require("syncrun." .. name) end
 	function env.contact(id) return opened():contact(tostring(id)) end
 	function env.validate(id) return opened():validate(tostring(id)) end
-	function env.systems()
-		local out = { bigquery = opened().source }
-		for _, target in ipairs(opened().targets) do
-			out[({ CRM = "crm", Supabase = "supabase", Local = "db" })[target.label]] = target
-		end
-		return out
-	end
 	function env.help()
 		print [[
 contact(id)    what every configured system holds of a contact
 validate(id)   what is wrong with it, by system (an empty list: equal)
-systems()      the configured systems: bigquery, crm, supabase, db
+bigquery, crm, supabase, db
+               the configured systems: crm:check(), supabase:fetch { id }, db:scan() …
 Lua 5.4 works as always; these modules are at hand:]]
 		print("  " .. table.concat(MODULES, ", "))
 	end

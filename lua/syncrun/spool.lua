@@ -9,7 +9,7 @@ local M = {}
 local Spool = {}
 Spool.__index = Spool
 
-local PAGE_ROWS = 2000
+local PAGE_ROWS = 1000
 
 local TABLES = [[
 CREATE TABLE bad (pos INTEGER PRIMARY KEY, reason TEXT NOT NULL);
@@ -58,7 +58,8 @@ function Spool:seal()
 	local db, key = self.db, self.key
 	db:exec(("CREATE INDEX source_key ON source (%s)"):format(key))
 	db:run(("INSERT INTO bad SELECT pos, 'contact_id is null' FROM source WHERE %s IS NULL"):format(key))
-	db:run(([[INSERT INTO bad SELECT pos, 'contact_id is repeated, row ' || row_number() OVER (PARTITION BY %s ORDER BY pos)
+	db:run(([[INSERT INTO bad
+		SELECT pos, 'contact_id is repeated, row ' || row_number() OVER (PARTITION BY %s ORDER BY pos)
 		|| ' of ' || count(*) OVER (PARTITION BY %s) FROM source WHERE %s IN
 		(SELECT %s FROM source WHERE %s IS NOT NULL GROUP BY %s HAVING count(*) > 1)]]):format(key, key, key, key, key,
 		key))
@@ -79,6 +80,13 @@ local GOOD = "(SELECT 1 FROM bad WHERE bad.pos = source.pos)"
 function Spool:pages(page_rows)
 	return self.db:scan_rows(("SELECT %s FROM source WHERE NOT EXISTS %s ORDER BY %s"):format(
 		sql.list(self.columns), GOOD, self.key), self.schema, page_rows or PAGE_ROWS)
+end
+
+--- Whether the snapshot has this contact.
+---@param key string
+---@return boolean
+function Spool:has(key)
+	return self.db:one(("SELECT 1 AS one FROM source WHERE %s = ? LIMIT 1"):format(self.key), key) ~= nil
 end
 
 --- The position of a contact by its key.
@@ -111,12 +119,17 @@ end
 
 -- ---- systems that cannot deliver key order
 
--- The table of a system's rows, emptied.
+-- A new table for a system's rows. A former one stays until the end: it cannot be dropped while other systems read
+-- through this handle.
 local function fresh_table(self, name, schema)
 	local columns = {}
 	for i, column in ipairs(schema:names()) do columns[i] = { name = column } end
-	local t = { schema = schema, columns = columns, name = sql.name("of_" .. name), key = sql.name(columns[1].name) }
-	self.db:exec(("DROP TABLE IF EXISTS %s; CREATE TABLE %s (%s)"):format(t.name, t.name, sql.list(columns)))
+	self.ntables = (self.ntables or 0) + 1
+	local t = {
+		schema = schema, columns = columns, name = sql.name(("of_%s_%d"):format(name, self.ntables)),
+		index = sql.name(("key_of_%s_%d"):format(name, self.ntables)), key = sql.name(columns[1].name),
+	}
+	self.db:exec(("CREATE TABLE %s (%s)"):format(t.name, sql.list(columns)))
 	t.insert = ("INSERT INTO %s (%s) VALUES (%s)"):format(t.name, sql.list(columns), ("?, "):rep(#columns):sub(1, -3))
 	self.spooled[name] = t
 	return t
@@ -138,7 +151,7 @@ function Spool:take(name, next_page)
 	end
 	self.spooled[name] = t
 	if not t then return end
-	self.db:exec(("CREATE INDEX %s ON %s (%s)"):format(sql.name("key_of_" .. name), t.name, t.key))
+	self.db:exec(("CREATE INDEX %s ON %s (%s)"):format(t.index, t.name, t.key))
 	t.ndeleted = self.db:one(("SELECT count(*) AS n FROM %s WHERE %s"):format(t.name, deleted_clause(t, true))).n
 end
 

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/version.h"
 #include "host/host.h"
-#include "host/version.h"
 
 static const char usage[] =
 	"usage: syncrun [options] [SCRIPT [arguments]]\n"
@@ -25,8 +25,8 @@ static const char usage[] =
 	"  --help         this text\n"
 	"  --version      the version\n"
 	"\n"
-	"exit codes: 0 all equal, 1 errors or differences, 2 usage or configuration, 3 a system was out of reach, 4 a guard\n"
-	"stopped the run, 5 incomplete, 6 script error, 7 a proof does not verify, 130/143 signals.\n";
+	"exit codes: 0 all equal, 1 errors or differences, 2 usage or configuration, 3 a system was out of reach,\n"
+	"4 a guard stopped the run, 5 incomplete, 6 script error, 7 a proof does not verify, 130/143 signals.\n";
 
 static int usage_error(const char *what, const char *argument)
 {

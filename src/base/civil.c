@@ -45,7 +45,8 @@ bool civil_date_valid(int year, int month, int day)
 
 int64_t civil_to_us(const struct civil *c)
 {
-	int64_t seconds = civil_to_days(c->year, c->month, c->day) * 86400 + c->hour * 3600 + c->min * 60 + c->sec;
+	int64_t seconds =
+		civil_to_days(c->year, c->month, c->day) * 86400 + c->hour * INT64_C(3600) + c->min * INT64_C(60) + c->sec;
 
 	return seconds * 1000000 + c->usec;
 }
@@ -213,7 +214,7 @@ static bool read_offset(struct reader *r, int64_t *us)
 		return false;
 	if (hours > 23 || minutes > 59)
 		return refuse(r, "no such offset");
-	*us = sign * (INT64_C(3600) * hours + 60 * minutes) * 1000000;
+	*us = sign * (INT64_C(3600) * hours + INT64_C(60) * minutes) * 1000000;
 	return true;
 }
 

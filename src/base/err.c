@@ -18,11 +18,12 @@ static const char *const kind_names[] = {
 	[ERR_CHECK] = "check",
 	[ERR_LIMIT] = "limit",
 	[ERR_SCRIPT] = "script",
-    [ERR_INTERNAL] = "internal",
+	[ERR_INTERNAL] = "internal",
 };
 enum { KIND_COUNT = sizeof kind_names / sizeof kind_names[0] };
 
-static void fill(struct err *err, enum err_kind kind, const char *code, const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void fill(
+	struct err *err, enum err_kind kind, const char *code, const char *format, va_list args)
 {
 	err->kind = kind;
 	err->retryable = false;

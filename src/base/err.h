@@ -21,8 +21,8 @@ enum err_kind {
 	ERR_MAPPING,   // a mapping or a plan cannot be compiled or applied
 	ERR_CHECK,     // a check failed to run
 	ERR_LIMIT,     // a size or memory limit of ours
-	ERR_SCRIPT, // a Lua error raised without a kind
-	ERR_INTERNAL // a bug of ours, or out of memory
+	ERR_SCRIPT,    // a Lua error raised without a kind
+	ERR_INTERNAL   // a bug of ours, or out of memory
 };
 
 enum { ERR_MESSAGE_SIZE = 1024, ERR_CODE_SIZE = 48 };

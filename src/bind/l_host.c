@@ -2,15 +2,16 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <lauxlib.h>
 
+#include "base/version.h"
 #include "bind/err_lua.h"
 #include "bind/modules.h"
-#include "host/version.h"
 #include "io/file.h"
 
 #define WRITER_META "syncrun.writer"
@@ -93,6 +94,25 @@ static int writer_gc(lua_State *L)
 	return 0;
 }
 
+// lock(path) -> writer that holds the lock until it is closed | nil, pid of who holds it
+static int l_lock(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	struct writer *w = new_writer(L, path);
+	struct err err;
+	long holder;
+
+	w->fd = file_lock(path, &holder, &err);
+	w->own = true;
+	if (w->fd >= 0)
+		return 1;
+	if (strcmp(err.code, "locked") != 0)
+		return err_raise(L, &err);
+	lua_pushnil(L);
+	lua_pushinteger(L, holder);
+	return 2;
+}
+
 static int l_make_folder(lua_State *L)
 {
 	struct err err;
@@ -131,8 +151,8 @@ static int l_peak_memory(lua_State *L)
 	long kb = -1;
 
 	while (f != NULL && kb < 0 && fgets(line, sizeof line, f) != NULL)
-		if (sscanf(line, "VmHWM: %ld", &kb) != 1)
-			kb = -1;
+		if (strncmp(line, "VmHWM:", 6) == 0)
+			kb = strtol(line + 6, NULL, 10);
 	if (f != NULL)
 		fclose(f);
 	if (kb < 0)
@@ -164,6 +184,7 @@ static const luaL_Reg writer_meta[] = {{"__gc", writer_gc}, {"__close", writer_g
 static const luaL_Reg functions[] = {
 	{"create", l_create},
 	{"standard", l_standard},
+	{"lock", l_lock},
 	{"make_folder", l_make_folder},
 	{"kind", l_kind},
 	{"terminal", l_terminal},

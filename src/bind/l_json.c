@@ -73,16 +73,15 @@ struct decoder {
 	lua_State *L;
 	struct json_reader reader;
 	int array_meta; // stack index
+	struct err err; // here, so that the frames of the recursion stay small
 };
 
 static void decode_value(struct decoder *d, const struct json_token *token);
 
 static void next_token(struct decoder *d, struct json_token *token)
 {
-	struct err err;
-
-	if (!json_next(&d->reader, token, &err))
-		err_raise(d->L, &err);
+	if (!json_next(&d->reader, token, &d->err))
+		err_raise(d->L, &d->err);
 }
 
 static void decode_string(struct decoder *d, const struct json_token *token)
@@ -198,6 +197,7 @@ struct encoder { // a userdata
 	struct buf names, keys; // the names of all objects that are open, and a struct key for each
 	bool pretty;
 	int array_meta, object_meta, number_meta, raw_meta; // stack indices
+	struct err err;                                     // here, so that the frames of the recursion stay small
 };
 
 struct key {
@@ -238,7 +238,7 @@ static void append_place(char *path, size_t size, const struct place *place)
 		snprintf(path + used, size - used, "%s%s", used > 0 ? "." : "", place->name);
 }
 
-static void fail_encode(lua_State *L, const struct place *place, const char *what)
+__attribute__((noinline)) static void fail_encode(lua_State *L, const struct place *place, const char *what)
 {
 	char path[256] = "";
 
@@ -249,14 +249,19 @@ static void fail_encode(lua_State *L, const struct place *place, const char *wha
 		path[0] != '\0' ? "'" : "");
 }
 
-static void check(lua_State *L, bool ok)
+// Not inlined, as fail_encode: their buffers would lie in every frame of the recursion.
+__attribute__((noinline)) static void fail_memory(lua_State *L)
 {
 	struct err err;
 
-	if (ok)
-		return;
 	err_no_memory(&err);
 	err_raise(L, &err);
+}
+
+static void check(lua_State *L, bool ok)
+{
+	if (!ok)
+		fail_memory(L);
 }
 
 static void put_newline(lua_State *L, const struct encoder *e, unsigned depth)
@@ -270,12 +275,10 @@ static void put_newline(lua_State *L, const struct encoder *e, unsigned depth)
 
 static void encode_text(lua_State *L, struct encoder *e, const char *text, size_t len, const struct place *place)
 {
-	struct err err;
-
-	if (json_put_string(e->out, text, len, &err))
+	if (json_put_string(e->out, text, len, &e->err))
 		return;
-	if (err.kind != ERR_JSON)
-		err_raise(L, &err);
+	if (e->err.kind != ERR_JSON)
+		err_raise(L, &e->err);
 	fail_encode(L, place, "a string that is not valid UTF-8");
 }
 

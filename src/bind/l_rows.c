@@ -23,7 +23,7 @@ struct row_view {
 };
 
 // Pages are larger than their userdata tells the collector: collect when they have doubled since last time.
-enum { COLLECT_FLOOR = 32 * 1024 * 1024 };
+enum { COLLECT_FLOOR = 8 * 1024 * 1024, SHORT_DIGEST = 16 };
 
 static void collect_pages(lua_State *L)
 {
@@ -732,6 +732,36 @@ static int rows_digest(lua_State *L)
 	return 1;
 }
 
+// The key's cell and the first bytes of the row's digest as a row of out.
+static bool add_digest(struct rows *out, const struct rows *from, size_t i, size_t key, struct canon *canon, struct err *err)
+{
+	const struct cell *cells = rows_at(from, i);
+	unsigned char digest[CANON_DIGEST_SIZE];
+	struct cell *to = rows_add(out, err);
+
+	return to != NULL && canon_digest(canon, from->schema, cells, digest, err) &&
+		   (cells[key].null || rows_set(out, &to[0], cells[key].ptr, cells[key].len, err)) &&
+		   rows_set(out, &to[1], digest, SHORT_DIGEST, err);
+}
+
+// rows.digests(rows, key, schema of a text and a bytes column): a page of each row's key and short digest.
+static int rows_digests(lua_State *L)
+{
+	struct rows *from = l_rows_check(L, 1), **slot;
+	size_t key = check_column(L, 2, from->schema);
+	struct schema *schema = l_schema_check(L, 3);
+	struct err err;
+	bool ok;
+
+	luaL_argcheck(L, schema->ncols == 2 && schema->cols[1].type == COL_BYTES, 3, "a key and a bytes column");
+	slot = l_rows_slot(L);
+	*slot = rows_new(schema, &err);
+	ok = *slot != NULL && rows_reserve(*slot, from->n, &err);
+	for (size_t i = 0; ok && i < from->n; i++)
+		ok = add_digest(*slot, from, i, key, canon_of(L), &err);
+	return ok ? 1 : err_raise(L, &err);
+}
+
 // ---- the module
 
 static const luaL_Reg schema_methods[] = {
@@ -786,6 +816,7 @@ static const luaL_Reg functions[] = {
 	{"diff", rows_diff},
 	{"canon", rows_canon},
 	{"digest", rows_digest},
+	{"digests", rows_digests},
 	{NULL, NULL},
 };
 

@@ -1,4 +1,5 @@
-// _syncrun.task: what lua/syncrun/task.lua builds scopes, channels and semaphores from. Knows no primitive but the timer.
+// _syncrun.task: what lua/syncrun/task.lua builds scopes, channels and semaphores from. Knows no primitive but the
+// timer.
 #include <lauxlib.h>
 
 #include "bind/err_lua.h"
@@ -83,7 +84,8 @@ static int l_sleep(lua_State *L)
 	return op_wait(L, &s->op, -1);
 }
 
-// ---- park(box [, timeout]) and wake(box): the one wait that other tasks end. The op is stored in the box's `op` field.
+// ---- park(box [, timeout]) and wake(box): the one wait that other tasks end. The op is stored in the box's `op`
+// field.
 
 static const struct op_class park_class = {.name = "task.park", .push = push_nothing};
 

@@ -23,10 +23,10 @@ struct joiner { // an op that waits for a task's end
 
 struct task { // a userdata: Lua may keep a handle to it; its user value 1 is the coroutine
 	lua_State *co;
-	int ref;          // anchors the userdata while the task lives
+	int ref; // anchors the userdata while the task lives
 	int nargs, nres;
 	int shield;
-	struct op *op;    // the one thing it waits for, or NULL
+	struct op *op; // the one thing it waits for, or NULL
 	struct task *next_ready;
 	struct task *next, *prev; // all live tasks
 	struct joiner *joiners;
@@ -183,7 +183,8 @@ static int body_ended(lua_State *L, int status, lua_KContext ctx)
 	return lua_gettop(L) - 1;
 }
 
-// The coroutine's outermost function: the body under a protected call, so that errors unwind where waiting is still possible.
+// The coroutine's outermost function: the body under a protected call, so that errors unwind where waiting is still
+// possible.
 static int task_body(lua_State *L)
 {
 	int nargs = lua_gettop(L) - 1;
@@ -381,7 +382,8 @@ void task_on_turn(void (*fn)(void))
 
 static int co_continue(lua_State *L, int status, lua_KContext wrap);
 
-// Resume co with nargs of its own stack; pass a wait upward, else leave its results (or error) on L: their count, or -1.
+// Resume co with nargs of its own stack; pass a wait upward, else leave its results (or error) on L: their count, or
+// -1.
 static int co_step(lua_State *L, lua_State *co, int nargs, lua_KContext wrap)
 {
 	int nres, rc = lua_resume(co, L, nargs, &nres);

@@ -6,8 +6,8 @@
 
 #include "bind/task.h"
 
-// A new task that will call the function below its nargs arguments on top of the stack, which it takes; leaves the task's
-// userdata instead. Nothing runs yet. [-(nargs + 1), +1, m]
+// A new task that will call the function below its nargs arguments on top of the stack, which it takes; leaves the
+// task's userdata instead. Nothing runs yet. [-(nargs + 1), +1, m]
 struct task *task_new(lua_State *L, int nargs);
 // The task at that index; raises an argument error otherwise. [-0, +0, v]
 struct task *task_check(lua_State *L, int index);

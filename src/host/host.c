@@ -70,12 +70,13 @@ static void take_signals(void)
 	if (number == 0 || signals_deliver(number))
 		return;
 	host.signal = number;
-	log_printf(LOG_WARN, "SIG%s: stopping; what is done is kept (a second Ctrl-C leaves at once)", signals_name(number));
+	log_printf(
+		LOG_WARN, "SIG%s: stopping; what is done is kept (a second Ctrl-C leaves at once)", signals_name(number));
 	task_cancel(host.root);
 }
 
-// Stops scripts that loop without waiting: once its task is cancelled the hook fires for every line, so that no pcall of
-// the script can go on.
+// Stops scripts that loop without waiting: once its task is cancelled the hook fires for every line, so that no pcall
+// of the script can go on.
 static void count_hook(lua_State *L, lua_Debug *ar)
 {
 	struct task *current = task_current();
@@ -219,7 +220,8 @@ static int report_error(lua_State *L)
 	}
 	lua_pushfstring(L, "syncrun: %s\n", err.message);
 	sink_write(STDERR_FILENO, lua_tostring(L, -1), lua_rawlen(L, -1));
-	if ((fault || log_get_level() == LOG_DEBUG) && lua_istable(L, 1) && lua_getfield(L, 1, "traceback") == LUA_TSTRING) {
+	if ((fault || log_get_level() == LOG_DEBUG) && lua_istable(L, 1) &&
+		lua_getfield(L, 1, "traceback") == LUA_TSTRING) {
 		lua_pushfstring(L, "%s\n", lua_tostring(L, -1));
 		sink_write(STDERR_FILENO, lua_tostring(L, -1), lua_rawlen(L, -1));
 	}

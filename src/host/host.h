@@ -20,13 +20,13 @@ enum exit_code {
 };
 
 struct host_options {
-	const char *lua_dir;  // --lua DIR, or NULL
-	const char *script;   // a path, "-" for stdin, or NULL
-	const char **chunks;  // -e CODE, in order; NULL-terminated
-	bool interactive;     // -i, or nothing to run on a terminal
-	int argc;             // the script's own arguments
+	const char *lua_dir; // --lua DIR, or NULL
+	const char *script;  // a path, "-" for stdin, or NULL
+	const char **chunks; // -e CODE, in order; NULL-terminated
+	bool interactive;    // -i, or nothing to run on a terminal
+	int argc;            // the script's own arguments
 	char **argv;
-	const char *program;  // argv[0]
+	const char *program; // argv[0]
 };
 
 // Run it all; returns the process's exit code.

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,4 +56,51 @@ bool file_write(int fd, const char *path, const char *text, size_t len, struct e
 	if (sink_write(fd, text, len))
 		return true;
 	return err_set(err, ERR_CONFIG, NULL, "cannot write to '%s' (%s)", path, strerror(errno));
+}
+
+static long read_pid(int fd)
+{
+	char text[32];
+	ssize_t n = pread(fd, text, sizeof text - 1, 0);
+
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	return strtol(text, NULL, 10);
+}
+
+// The pid is for messages only: what counts is the kernel's lock.
+static bool write_pid(int fd)
+{
+	char text[32];
+	int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+
+	return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) == n;
+}
+
+static int refuse_lock(int fd, const char *path, long *holder, struct err *err)
+{
+	if (errno == EWOULDBLOCK) {
+		*holder = read_pid(fd);
+		err_set(err, ERR_CONFIG, "locked", "'%s' is locked by another process (pid %ld)", path, *holder);
+	} else {
+		err_set(err, ERR_CONFIG, NULL, "cannot lock '%s' (%s)", path, strerror(errno));
+	}
+	close(fd);
+	return -1;
+}
+
+// flock: not POSIX, but everywhere; unlike POSIX's own it is not lost when another descriptor of the file is closed.
+int file_lock(const char *path, long *holder, struct err *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	*holder = 0;
+	if (fd < 0) {
+		err_set(err, ERR_CONFIG, NULL, "cannot write '%s' (%s); may this user write its folder?", path, strerror(errno));
+		return -1;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0 || !write_pid(fd))
+		return refuse_lock(fd, path, holder, err);
+	return fd;
 }

@@ -13,5 +13,9 @@ bool file_make_folder(const char *path, struct err *err);
 int file_create(const char *path, struct err *err);
 // Append text, secrets masked. `path` is for the message only.
 bool file_write(int fd, const char *path, const char *text, size_t len, struct err *err);
+// Take the lock that is this file (made 0600, never through a symbolic link): a descriptor that holds it until it is
+// closed, by whatever ends the process too, and our pid is in the file. -1 with err on failure; err->code is "locked"
+// and *holder the pid in the file (0: none) when another open description holds it.
+int file_lock(const char *path, long *holder, struct err *err);
 
 #endif

@@ -430,7 +430,7 @@ bool json_finish(struct json_reader *r, const struct json_token *token, const ch
 bool json_validate(const char *text, size_t len, struct err *err)
 {
 	struct json_reader r;
-	struct json_token token;
+	struct json_token token = {0};
 
 	json_reader_init(&r, text, len);
 	do {

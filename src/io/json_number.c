@@ -277,7 +277,7 @@ static size_t layout_digits(char *out, const char *digits, int k, int n)
 
 size_t json_double_text(double value, char out[JSON_DOUBLE_SIZE])
 {
-	char text[JSON_DOUBLE_SIZE], digits[SHORTEST_MAX];
+	char text[JSON_DOUBLE_SIZE], digits[SHORTEST_MAX] = {0};
 	size_t sign = signbit(value) ? 1 : 0;
 	struct number n;
 	locale_t before;
@@ -306,7 +306,8 @@ bool json_number_double(const char *text, size_t len, double *value)
 		*value = -0.0;
 	if (isinf(*value))
 		return false;
-	split_number(&kept, spelling, json_double_text(*value, spelling));
+	len = json_double_text(*value, spelling);
+	split_number(&kept, spelling, len);
 	return same_value(&given, &kept);
 }
 

@@ -26,7 +26,7 @@ struct watch {
 	short events;
 	void (*fn)(struct watch *watch, short revents);
 	struct watch *next, *prev;
-    int slot; // in the poll under way, or -1
+	int slot; // in the poll under way, or -1
 	bool running;
 };
 // (Re)start with these events. Cannot fail. fn may stop, restart or free any watch, this one included.

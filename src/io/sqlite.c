@@ -11,7 +11,7 @@
 
 #include <sqlite3.h>
 
-enum { CACHE_SIZE = 64, PAGE_CACHE_KIB = 32 * 1024 };
+enum { CACHE_SIZE = 64, PAGE_CACHE_KIB = 4096 };
 
 struct sqlite_stmt {
 	struct sqlite_stmt *next, *prev;
@@ -362,7 +362,7 @@ void sqlite_close(struct sqlite_db *db)
 	while (db->idle.first != NULL) {
 		struct sqlite_stmt *stmt = db->idle.first;
 
-		list_remove(&db->idle, stmt);
+		list_remove(&db->idle, stmt); // NOLINT(clang-analyzer-unix.Malloc): the one before is in the list no longer
 		drop(stmt);
 	}
 	for (struct sqlite_stmt *stmt = db->taken.first; stmt != NULL; stmt = stmt->next) {
@@ -492,7 +492,7 @@ void sqlite_give(struct sqlite_stmt *stmt)
 bool sqlite_exec_one(struct sqlite_db *db, const char *sql, size_t len, size_t *next, struct err *err)
 {
 	sqlite3_stmt *raw;
-	size_t tail;
+	size_t tail = 0;
 	int rc = SQLITE_DONE;
 
 	if (!prepare(db, sql, len, 0, &raw, &tail, err))

@@ -1,0 +1,85 @@
+#!/bin/sh
+# Who may know whom: layers.sh [ROOT]. Prints every line of the tree that breaks a rule; exit 1 when there is one.
+set -eu
+cd "${1:-$(dirname "$0")/..}"
+
+# report RULE: the lines on standard input break it.
+report() {
+	while IFS= read -r line; do
+		printf '%s: layers: %s\n' "$line" "$1"
+	done
+}
+
+# includes PATTERN FILE...: the #include lines of these C files that match.
+includes() {
+	pattern=$1
+	shift
+	[ $# -gt 0 ] || return 0
+	grep -nE "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]($pattern)" "$@" /dev/null || true
+}
+
+# every C file below these folders, but the ones after --
+files() {
+	folders='' except=''
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		[ ! -d "$1" ] || folders="$folders $1"
+		shift
+	done
+	[ $# -eq 0 ] || shift
+	for file in "$@"; do except="$except ! -path $file"; done
+	[ -z "$folders" ] || find $folders -name '*.[ch]' $except
+}
+
+# library HEADERS FILE...: only these files include them.
+library() {
+	headers=$1
+	shift
+	includes "$headers" $(files src -- "$@") | report "$headers is for $* only"
+}
+
+# layer FOLDER LAYERS: files of the folder include no header of these layers.
+layer() {
+	includes "$2" $(files "src/$1") | report "src/$1 may not know this layer"
+}
+
+c_rules() {
+	includes '(lua[0-9.]*/)?(lua|lauxlib|lualib|luaconf)\.hp?' $(files src/base src/io src/data) |
+		report "Lua is for src/bind and src/host"
+	library 'curl/' src/io/http.c src/io/loop.c
+	library 'libpq|postgresql/' src/io/pg.c
+	library 'sqlite3' src/io/sqlite.c
+	library 'microhttpd' src/io/http_server.c
+	library 'openssl/' src/io/crypto.c
+	library 'uni(case|str|norm|ctype|conv|name|width|lbrk|gbrk|wbrk)\.h|unistring' src/io/unicode.c
+	library 'readline/|editline/|histedit' src/io/line.c
+
+	layer base '(io|data|bind|host)/'
+	layer io '(data|bind|host)/'
+	layer data '(bind|host)/'
+	layer bind 'host/'
+	includes 'io/' $(files src/data) | grep -vE 'io/(json|unicode|crypto)\.h"' |
+		report "of src/io, src/data may know json, unicode and crypto"
+}
+
+lua_rules() {
+	grep -rnE '_syncrun([^a-zA-Z0-9_]|$)' lua scripts tests --include='*.lua' 2>/dev/null | grep -v '^lua/syncrun/' |
+		report "_syncrun is for lua/syncrun"
+}
+
+# Each binding is in the host's list of modules, and each module of the list has its binding.
+module_rules() {
+	for file in src/bind/l_*.c; do
+		[ -e "$file" ] || continue
+		for name in $(sed -n 's/^int luaopen_syncrun_\([a-z_]*\)(.*/\1/p' "$file"); do
+			grep -q "X($name)" src/bind/modules.h || echo "$file: luaopen_syncrun_$name"
+		done
+	done | report "not in src/bind/modules.h"
+	for name in $(grep -o 'X([a-z_]*)' src/bind/modules.h 2>/dev/null | tr -d 'X()'); do
+		grep -qs "^int luaopen_syncrun_$name(" src/bind/*.c || echo "src/bind/modules.h: $name"
+	done | report "no luaopen_syncrun_ function in src/bind"
+}
+
+found=$(c_rules; lua_rules; module_rules)
+[ -n "$found" ] || exit 0
+printf '%s\n' "$found"
+exit 1

@@ -1,0 +1,54 @@
+#!/bin/sh
+# layers.sh finds a planted break of every rule, and nothing in the tree as it is. Ends with "N passed, N failed".
+set -eu
+cd "$(dirname "$0")/.."
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+passed=0 failed=0
+
+count() {
+	if [ "$1" = 0 ]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "FAILED  $2"
+	fi
+}
+
+# planted FILE LINE: with this line at the end of the file, layers.sh fails and names the file.
+planted() {
+	rm -rf "$tree/src" "$tree/lua" "$tree/scripts"
+	cp -R src lua scripts "$tree"
+	mkdir -p "$(dirname "$tree/$1")"
+	printf '\n%s\n' "$2" >>"$tree/$1"
+	status=0
+	found=$(tests/layers.sh "$tree") || status=$?
+	case "$status $found" in "1 "*"$1"*) count 0 ;; *) count 1 "not found: $2 in $1 (exit $status)" ;; esac
+}
+
+tests/layers.sh && count 0 || count 1 "the tree as it is"
+for layer in base io data; do
+	planted src/$layer/new.c '#include <lua.h>'
+	planted src/$layer/new.h '  #  include <lua5.4/lauxlib.h>'
+done
+planted src/io/pg.c '#include <curl/curl.h>'
+planted src/bind/l_postgres.c '#include <libpq-fe.h>'
+planted src/data/rows.c '#include <sqlite3.h>'
+planted src/io/http.c '#include <microhttpd.h>'
+planted src/io/http.c '#include <openssl/ssl.h>'
+planted src/data/steps_text.c '#include <unicase.h>'
+planted src/io/crypto.c '#include <unistr.h>'
+planted src/host/host.c '#include <editline/readline.h>'
+planted src/base/buf.c '#include "io/json.h"'
+planted src/base/buf.c '#include "data/rows.h"'
+planted src/io/json.c '#include "data/rows.h"'
+planted src/io/json.c '#include "bind/task.h"'
+planted src/data/rows.c '#include "bind/task.h"'
+planted src/data/rows.c '#include "io/loop.h"'
+planted src/data/rows.c '#include "host/host.h"'
+planted src/bind/l_task.c '#include "host/host.h"'
+planted scripts/full_sync.lua 'local c = require "_syncrun.task"'
+planted src/bind/l_planted.c 'int luaopen_syncrun_planted(lua_State *L)'
+planted src/bind/modules.h '#define MORE(X) X(planted)'
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

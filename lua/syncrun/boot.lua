@@ -3,8 +3,8 @@ local options = ...
 
 local host = require "_syncrun.host"
 
--- Modules: preloaded C ones; then Lua files in --lua DIR, SYNCRUN_LUA and the script's own folder; then the embedded
--- library; then what the system has installed. Relative entries of the system's path are dropped.
+-- Modules: preloaded C ones; then Lua files in --lua DIR, SYNCRUN_LUA, the script's own folder and that of the installed
+-- scripts; then the embedded library; then what the system has. Relative entries of the system's path are dropped.
 local function set_search_path()
 	local first = {}
 	local function add(dir)
@@ -15,6 +15,8 @@ local function set_search_path()
 	local env = os.getenv "SYNCRUN_LUA"
 	if env and env ~= "" then add(env) end
 	if options.script and options.script ~= "-" then add(options.script:match "^(.*)/[^/]*$" or ".") end
+	local prefix = (host.executable() or ""):match "^(.*)/bin/[^/]*$"
+	if prefix then add(prefix .. "/share/syncrun/scripts") end
 
 	local system = {}
 	for entry in package.path:gmatch "[^;]+" do
@@ -49,7 +51,8 @@ local function load_script(path)
 	if path == "-" then return load(io.read "a", "=stdin", "t") end
 	local file, why = io.open(path, "r")
 	if not file then
-		require "syncrun.err".raise { kind = "usage", message = ("cannot open the script '%s'"):format(why) }
+		why = why:gsub("^.*: ", "")
+		require "syncrun.err".raise { kind = "usage", message = ("cannot open the script '%s' (%s)"):format(path, why) }
 	end
 	file:close()
 	return loadfile(path, "t")
@@ -61,8 +64,18 @@ local function compile(loader, what)
 	return chunk
 end
 
+-- Keys in the environment are masked from the first word on, whoever prints them.
+local function register_secrets()
+	local log = require "syncrun.log"
+	for _, name in ipairs { "TWENTY_API_KEY", "TWENTY_CRM_API_KEY" } do
+		local secret = os.getenv(name)
+		if secret then log.secret(secret) end
+	end
+end
+
 local function main()
 	set_search_path()
+	register_secrets()
 	rawset(_G, "arg", setmetatable({ [0] = options.script or options.program, table.unpack(options.args) }, nil))
 	make_globals_strict()
 	local code

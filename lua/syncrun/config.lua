@@ -10,7 +10,7 @@ local VARIABLES = {
 	["bigquery.project"] = { "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT" },
 	["bigquery.quota_project"] = { "GOOGLE_CLOUD_QUOTA_PROJECT" },
 	["bigquery.cloudsdk_config"] = { "CLOUDSDK_CONFIG" },
-	["bigquery.metadata_host"] = { "GCE_METADATA_HOST" },
+	["bigquery.metadata_host"] = { "GCE_METADATA_IP", "GCE_METADATA_HOST" },
 	["bigquery.emulator"] = { "BIGQUERY_EMULATOR_HOST" },
 	["bigquery.table"] = { "BIGQUERY_TABLE" },
 	["bigquery.location"] = { "BIGQUERY_LOCATION" },
@@ -34,18 +34,35 @@ local DEFAULTS = {
 local SECTIONS = { bigquery = true, twenty = true, supabase = true, local_db = true }
 local KNOWN = {
 	bigquery = { "credentials", "project", "quota_project", "cloudsdk_config", "metadata_host", "emulator", "table",
-		"location", "where", "max_bytes_billed", "page_rows", "base_url" },
-	twenty = { "url", "key", "rate", "batch", "page_rows", "timeout" },
+		"location", "where", "max_bytes_billed", "page_rows", "base_url", "read", "parallel", "labels" },
+	twenty = { "url", "key", "default_region", "rate", "batch", "page_rows", "timeout",
+		"duplicate_email", "adopt", "revive" },
 	supabase = { "url", "table", "schema" },
 	local_db = { "path", "table" },
-	[""] = { "bigquery", "twenty", "supabase", "local_db", "table", "state", "mapping", "checks" },
+	[""] = { "bigquery", "twenty", "supabase", "local_db", "table", "state", "mapping", "checks", "settle" },
 }
 
+-- Where a "…" that begins the text ends; \" does not end it.
+local function end_of_quoted(value)
+	local at = 2
+	while at <= #value do
+		local c = value:sub(at, at)
+		if c == '"' then return at end
+		at = at + (c == "\\" and 2 or 1)
+	end
+end
+
+local function is_over(rest)
+	return rest:find "^%s*$" or rest:find "^%s+#"
+end
+
 local function unquote(value)
-	local quoted = value:match "^'(.*)'$"
-	if quoted then return quoted end
-	quoted = value:match '^"(.*)"$'
-	if quoted then return (quoted:gsub("\\(.)", { n = "\n", ['"'] = '"', ["\\"] = "\\" })) end
+	local quoted, rest = value:match "^'([^']*)'(.*)$"
+	if quoted and is_over(rest) then return quoted end
+	local last = value:sub(1, 1) == '"' and end_of_quoted(value)
+	if last and is_over(value:sub(last + 1)) then
+		return (value:sub(2, last - 1):gsub("\\(.)", { n = "\n", ['"'] = '"', ["\\"] = "\\" }))
+	end
 	return (value:gsub("%s+#.*$", ""))
 end
 
@@ -85,7 +102,9 @@ end
 
 local function read_file(path)
 	local file, why = io.open(path, "r")
-	if not file then err.raisef("config", "cannot read the config file '%s'", why) end
+	if not file then
+		err.raisef("config", "cannot read the config file '%s' (%s)", path, (why:gsub("^.*: ", "")))
+	end
 	file:close()
 	local chunk, syntax = loadfile(path, "t", setmetatable({}, { __index = _G }))
 	if not chunk then err.raisef("config", "the config file is not valid Lua (%s)", syntax) end
@@ -94,7 +113,13 @@ local function read_file(path)
 	if type(values) ~= "table" then err.raisef("config", "the config file '%s' does not return a table", path) end
 	check_known(path, "", values)
 	for section in pairs(SECTIONS) do
-		if type(values[section]) == "table" then check_known(path, section, values[section]) end
+		local value = values[section]
+		if type(value) == "table" then
+			check_known(path, section, value)
+		elseif value then
+			err.raisef("config", "the setting '%s' in '%s' is a table, or false to leave it out, not a %s", section, path,
+				type(value))
+		end
 	end
 	return values
 end

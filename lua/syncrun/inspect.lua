@@ -1,6 +1,7 @@
 --- Ad-hoc looks at single contacts across the configured systems: for the prompt and for custom scripts.
 local config_of = require "syncrun.config"
 local err = require "syncrun.err"
+local explain = require "syncrun.explain"
 local mapping_of = require "syncrun.mapping"
 local rows = require "syncrun.rows"
 local sync = require "syncrun.sync"
@@ -78,6 +79,52 @@ function Session:validate(id)
 	local out = { BigQuery = {} }
 	for _, target in ipairs(self.targets) do out[target.label] = judge(self, target, model) end
 	return out
+end
+
+-- The source's row of this id and what the mapping makes of it.
+local function rows_of(self, id)
+	local source, model
+	for page in self.source:scan { columns = self.mapping:source_columns(), only = { id } } do
+		if #page > 1 or source then err.raisef("check", "contact_id '%s' is repeated in BigQuery", id) end
+		source, model = page, self.mapping:to_model(page:schema())(page)
+	end
+	if not source then err.raisef("check", "contact '%s' is not in BigQuery", id) end
+	return source, model
+end
+
+local function explain_in(self, target, field, model)
+	if target.skipped then return { label = target.label, verdict = "not configured: " .. target.skipped } end
+	local column
+	for _, c in ipairs(target:projection()) do
+		if c.field == field then column = c end
+	end
+	if not column then return { label = target.label, verdict = "not mapped there" } end
+	local found, e = err.try(target.fetch, target, { model:text(1, self.mapping.key) })
+	if not found then return { label = target.label, verdict = "not checked: " .. e.message } end
+	local out = explain.system(model, column, found)
+	out.label = target.label
+	return out
+end
+
+--- The way of one value: what the source has, what the mapping and each system's projection make of it, what each system
+--- holds, and the verdict. tostring gives it as text.
+---@param id string
+---@param field_name string as the mapping names it
+---@return { contact_id: string, field: string, source: table, model: syncrun.Explained, systems: table[] }
+function Session:explain(id, field_name)
+	local field = self.mapping.by_name[field_name]
+	if not field then
+		local names = {}
+		for i, f in ipairs(self.mapping.fields) do names[i] = f.name end
+		local near = require "syncrun.args".nearest(tostring(field_name), names)
+		err.raisef("usage", "the mapping has no field '%s'%s", tostring(field_name),
+			near and (", did you mean '%s'?"):format(near) or "")
+	end
+	local source, model = rows_of(self, id)
+	local out = { contact_id = id, field = field.name, systems = {} }
+	out.source, out.model = explain.model(source, model, field)
+	for i, target in ipairs(self.targets) do out.systems[i] = explain_in(self, target, field, model) end
+	return explain.new(out)
 end
 
 --- Let go of every connection.

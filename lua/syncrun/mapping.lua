@@ -118,20 +118,35 @@ function M.load(name)
 	return M.compile(M.load_script(name, "mapping"))
 end
 
+-- A script's own folder is where its mapping is found; the prompt and -e have none and look into ./scripts.
+local function path_of(name)
+	if name:find "%.lua$" then return name end
+	local path = "scripts/" .. name:gsub("%.", "/") .. ".lua"
+	local file = package.searchpath(name, package.path) == nil and io.open(path, "r")
+	if not file then return nil end
+	file:close()
+	return path
+end
+
 --- The table that a user's script returns, found as a module or by its path.
 ---@param name string
 ---@param what string for messages
 ---@return table
 function M.load_script(name, what)
 	local value, e
-	if name:find "%.lua$" then
-		local chunk, why = loadfile(name, "t")
+	local path = path_of(name)
+	if path then
+		local chunk, why = loadfile(path, "t")
 		if not chunk then err.raisef("config", "cannot load the %s '%s' (%s)", what, name, why) end
 		value, e = err.try(chunk)
 	else
 		value, e = err.try(require, name)
 	end
-	if value == nil and e then err.raisef("config", "cannot load the %s '%s' (%s)", what, name, e.message) end
+	if value == nil and e then
+		local why = e.message:match "^module '[^\n]-' not found" or e.message -- without the list of places
+		err.raisef("config", "cannot load the %s '%s' (%s)", what, name, why)
+	end
+	if type(value) ~= "table" then err.raisef("config", "the %s '%s' does not return a table", what, name) end
 	return value
 end
 
@@ -164,9 +179,24 @@ function Mapping:schema()
 	return rows.schema(columns)
 end
 
---- A function from pages of the source to pages of the model: steps in C, then the Lua transforms.
+-- A field's Lua function over a page, in place. What fails is named: the field and the contact.
+local function transform_page(field, model, key)
+	local at = 0
+	local _, e = err.try(function()
+		for i = 1, #model do
+			at = i
+			model:set(i, field.name, field.transform(model:get(i, field.name), model[i]))
+		end
+	end)
+	if not e then return end
+	if e.kind == "cancelled" then err.raise(e) end
+	fail(field.name, "its transform failed for contact '%s' (%s)", model:text(at, key) or "null", e.message)
+end
+
+--- A function from pages of the source to pages of the model: steps in C, then the Lua transforms. And the plan, which
+--- counts what became of the values.
 ---@param source_schema syncrun.Schema
----@return fun(page: syncrun.Rows): syncrun.Rows
+---@return fun(page: syncrun.Rows): syncrun.Rows, syncrun.Plan
 function Mapping:to_model(source_schema)
 	local columns, with_function = {}, {}
 	for i, field in ipairs(self.fields) do
@@ -176,13 +206,9 @@ function Mapping:to_model(source_schema)
 	local plan = rows.plan(source_schema, columns)
 	return function(page)
 		local model = plan:apply(page)
-		for _, field in ipairs(with_function) do
-			for i = 1, #model do
-				model:set(i, field.name, field.transform(model:get(i, field.name), model[i]))
-			end
-		end
+		for _, field in ipairs(with_function) do transform_page(field, model, self.key) end
 		return model
-	end
+	end, plan
 end
 
 --- The fields that a system gets, as {field, target}; a field without a declaration for it goes under its own name.

@@ -6,7 +6,9 @@ local report = require "syncrun.report"
 
 local M = {}
 
-local MODULES = { "config", "crypto", "err", "http", "json", "log", "mapping", "postgres", "rows", "sqlite", "task", "time" }
+local MODULES = {
+	"config", "crypto", "err", "http", "json", "log", "mapping", "postgres", "rows", "sqlite", "task", "time",
+}
 
 local LABELS = { crm = "CRM", supabase = "Supabase", db = "Local" } -- what the prompt calls the targets
 
@@ -61,10 +63,13 @@ local function environment()
 	end })
 	for _, name in ipairs(MODULES) do env[name] = require("syncrun." .. name) end
 	function env.contact(id) return opened():contact(tostring(id)) end
+	function env.explain(id, field) print(opened():explain(tostring(id), field)) end
 	function env.validate(id) return opened():validate(tostring(id)) end
 	function env.help()
 		print [[
 contact(id)    what every configured system holds of a contact
+explain(id, field)
+               the way of one value: source, mapping, each system's form of it, what each holds
 validate(id)   what is wrong with it, by system (an empty list: equal)
 bigquery, crm, supabase, db
                the configured systems: crm:check(), supabase:fetch { id }, db:scan() …

@@ -76,6 +76,14 @@ function M.canon(rows, i, name) return c.canon(rows, i, name) end
 ---@return string digest 32 raw bytes
 function M.digest(rows, i) return c.digest(rows, i) end
 
+local DIGESTS = c.schema { { "key", "text" }, { "digest", "bytes" } }
+
+--- Every row's key and the first 16 bytes of its digest, as a page with the columns key and digest.
+---@param rows syncrun.Rows
+---@param key string the key's column
+---@return syncrun.Rows
+function M.digests(rows, key) return c.digests(rows, key, DIGESTS) end
+
 local function plan_error(...)
 	err.raise { kind = "mapping", message = string.format(...) }
 end

@@ -1,14 +1,13 @@
 -- What makes a contact valid. Checks judge, they never stop a write. Change them and run again: nothing is compiled.
 --
--- Of every system a contact must exist there exactly once, under its contact_id, with its name and all mapped fields
--- equal: `exists`, `id`, `name`, `fields` (true, or false to switch one off).
+-- In every system a contact is looked up by its contact_id. It must be there exactly once (`exists`), with its name
+-- (`name`) and all mapped fields equal (`fields`: true, a list of the fields that count, or false).
 -- `contact` holds further rules on the source's record: each returns nil when all is well, else what is wrong.
 
 local CATEGORIES = { A = true, B = true, C = true, D = true, E = true, F = true, G = true, H = true, X = true }
 
 return {
 	exists = true,
-	id = true,
 	name = true,
 	fields = true,
 

@@ -84,15 +84,17 @@ static void copy_field(lua_State *L, int index, const char *name, char *out, siz
 void err_from_lua(lua_State *L, int index, struct err *err)
 {
 	char kind[32];
+	int top = lua_gettop(L);
 
 	index = lua_absindex(L, index);
 	err_clear(err);
-	if (lua_type(L, index) != LUA_TTABLE) {
+	if (lua_type(L, index) != LUA_TTABLE || lua_getfield(L, index, "kind") == LUA_TNIL) {
 		const char *text = luaL_tolstring(L, index, NULL);
 		err_set(err, ERR_SCRIPT, NULL, "%s", text);
-		lua_pop(L, 1);
+		lua_settop(L, top);
 		return;
 	}
+	lua_pop(L, 1);
 	copy_field(L, index, "kind", kind, sizeof kind);
 	err->kind = err_kind_of(kind);
 	copy_field(L, index, "code", err->code, sizeof err->code);

@@ -167,6 +167,18 @@ static int from_registry(lua_State *L, const char *name)
 	return 1;
 }
 
+// executable() -> the path of the running program, or nil (Linux only: /proc/self/exe)
+static int l_executable(lua_State *L)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path);
+
+	if (n <= 0 || (size_t)n == sizeof path)
+		return 0;
+	lua_pushlstring(L, path, (size_t)n);
+	return 1;
+}
+
 // loader() -> function(name) -> chunk, chunk name | message: the embedded library
 static int l_loader(lua_State *L)
 {
@@ -190,6 +202,7 @@ static const luaL_Reg functions[] = {
 	{"terminal", l_terminal},
 	{"pid", l_pid},
 	{"peak_memory", l_peak_memory},
+	{"executable", l_executable},
 	{"loader", l_loader},
 	{"source", l_source},
 	{NULL, NULL},

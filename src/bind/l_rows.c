@@ -733,7 +733,8 @@ static int rows_digest(lua_State *L)
 }
 
 // The key's cell and the first bytes of the row's digest as a row of out.
-static bool add_digest(struct rows *out, const struct rows *from, size_t i, size_t key, struct canon *canon, struct err *err)
+static bool add_digest(
+	struct rows *out, const struct rows *from, size_t i, size_t key, struct canon *canon, struct err *err)
 {
 	const struct cell *cells = rows_at(from, i);
 	unsigned char digest[CANON_DIGEST_SIZE];

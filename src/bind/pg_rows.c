@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/civil.h"
 
 #define EPOCH_US INT64_C(946684800000000) // 2000-01-01, Postgres' day 0, in microseconds since 1970
@@ -267,16 +268,21 @@ static int text_of_single(char *out, float v)
 	return n;
 }
 
+// In the "C" locale: the text is data.
 static int text_of_float(char *out, const char *p, uint32_t len)
 {
 	uint64_t u64 = len == 8 ? get64(p) : 0;
 	uint32_t u32 = len == 4 ? get32(p) : 0;
+	locale_t before = c_locale_enter();
 	double d;
 	float f;
+	int n;
 
 	memcpy(&d, &u64, sizeof d);
 	memcpy(&f, &u32, sizeof f);
-	return len == 8 ? text_of_double(out, d) : len == 4 ? text_of_single(out, f) : -1;
+	n = len == 8 ? text_of_double(out, d) : len == 4 ? text_of_single(out, f) : -1;
+	uselocale(before);
+	return n;
 }
 
 static int text_of(enum col_type type, char *out, const char *p, uint32_t len)

@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "bind/err_lua.h"
 #include "bind/pg_rows.h"
+#include "io/json.h"
 
 #define PARAM_META "syncrun.postgres.param"
 
@@ -106,14 +108,14 @@ int l_pg_text_array(lua_State *L)
 
 static void push_float(lua_State *L, double v)
 {
-	char text[64];
+	char text[JSON_DOUBLE_SIZE];
 
 	if (isnan(v))
 		snprintf(text, sizeof text, "NaN");
 	else if (isinf(v))
 		snprintf(text, sizeof text, v > 0 ? "Infinity" : "-Infinity");
 	else
-		snprintf(text, sizeof text, "%.17g", v);
+		text[json_double_text(v, text)] = '\0';
 	lua_pushstring(L, text);
 }
 
@@ -187,6 +189,15 @@ static void push_bytea(lua_State *L, const char *text)
 	lua_remove(L, -2);
 }
 
+static double read_float(const char *text)
+{
+	locale_t before = c_locale_enter();
+	double value = strtod(text, NULL);
+
+	uselocale(before);
+	return value;
+}
+
 static void push_value(lua_State *L, uint32_t type, const char *text, size_t len)
 {
 	switch (type) {
@@ -201,7 +212,7 @@ static void push_value(lua_State *L, uint32_t type, const char *text, size_t len
 		break;
 	case OID_FLOAT4:
 	case OID_FLOAT8:
-		lua_pushnumber(L, strtod(text, NULL));
+		lua_pushnumber(L, read_float(text));
 		break;
 	case PG_TYPE_BYTEA:
 		push_bytea(L, text);

@@ -161,11 +161,11 @@ int task_traceback(lua_State *L)
 {
 	struct err err;
 
-	if (lua_type(L, 1) != LUA_TTABLE) {
+	if (lua_type(L, 1) == LUA_TTABLE && lua_getfield(L, 1, "kind") != LUA_TNIL) {
+		lua_pushvalue(L, 1);
+	} else {
 		err_from_lua(L, 1, &err);
 		err_push(L, &err);
-	} else {
-		lua_pushvalue(L, 1);
 	}
 	if (lua_getfield(L, -1, "traceback") == LUA_TNIL) {
 		luaL_traceback(L, L, NULL, 1);

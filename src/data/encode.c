@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/civil.h"
+#include "io/crypto.h"
 #include "io/json.h"
 
 struct part {
@@ -238,30 +239,6 @@ static bool bind_schema(struct encoder *e, struct schema *schema, struct err *er
 
 // ---- writing
 
-static bool put_base64(struct buf *out, const char *text, size_t len)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	if (!buf_putc(out, '"') || !buf_reserve(out, len / 3 * 4 + 8))
-		return false;
-	for (size_t i = 0; i < len; i += 3) {
-		unsigned bits = (unsigned char)text[i] * 0x10000u;
-		char four[4];
-
-		bits |= i + 1 < len ? (unsigned char)text[i + 1] * 0x100u : 0;
-		bits |= i + 2 < len ? (unsigned char)text[i + 2] : 0;
-		for (int d = 0; d < 4; d++)
-			four[d] = digits[bits >> (18 - 6 * d) & 63];
-		if (i + 2 >= len)
-			four[3] = '=';
-		if (i + 1 >= len)
-			four[2] = '=';
-		if (!buf_put(out, four, 4))
-			return false;
-	}
-	return buf_putc(out, '"');
-}
-
 static bool put_timestamp(struct buf *out, const struct cell *cell, int digits, bool *fits)
 {
 	char iso[CIVIL_TEXT_SIZE];
@@ -316,7 +293,8 @@ static bool put_cell(const struct encoder *e, const struct part *part, const str
 		break;
 	default:
 		if (e->bound->cols[part->index].type == COL_BYTES)
-			ok = put_base64(out, cell->ptr, cell->len);
+			ok = buf_putc(out, '"') && crypto_base64_encode(CRYPTO_BASE64, cell->ptr, cell->len, out) &&
+				 buf_putc(out, '"');
 		else if (json_put_string(out, cell->ptr, cell->len, err))
 			return true;
 		else

@@ -216,18 +216,18 @@ struct bigquery_fields *bigquery_fields_parse(const char *json, size_t len, stru
 	return b;
 }
 
-void bigquery_fields_free(struct bigquery_fields *b)
+void bigquery_fields_free(struct bigquery_fields *fields)
 {
-	if (b == NULL)
+	if (fields == NULL)
 		return;
-	free_fields(b->fields, b->n);
-	schema_unref(b->schema);
-	free(b);
+	free_fields(fields->fields, fields->n);
+	schema_unref(fields->schema);
+	free(fields);
 }
 
-struct schema *bigquery_fields_schema(const struct bigquery_fields *b)
+struct schema *bigquery_fields_schema(const struct bigquery_fields *fields)
 {
-	return b->schema;
+	return fields->schema;
 }
 
 // ---- the rows

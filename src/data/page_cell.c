@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/civil.h"
+#include "io/crypto.h"
 
 enum { SHOWN_MAX = 40 }; // bytes of a value shown in a message
 
@@ -193,57 +194,19 @@ static bool convert_timestamp(struct page_text *out, const char *text, size_t le
 	return true;
 }
 
-static int base64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-// RFC 4648 section 4, padded, no stray bits. False on other text.
-static bool base64_decode(char *out, size_t *outlen, const char *text, size_t len)
-{
-	size_t pad = 0, n = 0;
-	uint32_t bits = 0;
-
-	if (len % 4 != 0)
-		return false;
-	while (pad < 2 && pad < len && text[len - 1 - pad] == '=')
-		pad++;
-	for (size_t i = 0; i < len; i++) {
-		int digit = i < len - pad ? base64_digit(text[i]) : 0;
-
-		if (digit < 0)
-			return false;
-		bits = bits << 6 | (uint32_t)digit;
-		if (i % 4 != 3)
-			continue;
-		out[n++] = (char)(bits >> 16 & 0xff);
-		out[n++] = (char)(bits >> 8 & 0xff);
-		out[n++] = (char)(bits & 0xff);
-		if (i + 1 == len && pad > 0 && (bits & (pad == 2 ? 0xffffu : 0xffu)) != 0)
-			return false;
-		bits = 0;
-	}
-	*outlen = n - (n >= pad ? pad : 0);
-	return true;
-}
-
-// Decoding in place is fine: the output never overtakes the input.
 static bool convert_bytes(struct page_text *out, const char *text, size_t len, struct buf *scratch, struct err *err)
 {
-	if (text != scratch->data) {
-		buf_clear(scratch);
-		if (!buf_reserve(scratch, len))
-			return err_no_memory(err);
+	struct buf bytes = {0}; // the text may lie in scratch
+	struct err why;
+
+	if (!crypto_base64_decode(CRYPTO_BASE64, text, len, &bytes, &why)) {
+		buf_free(&bytes);
+		return why.kind == ERR_INTERNAL ? err_no_memory(err) : fail_value(err, text, len, "base64");
 	}
-	if (!base64_decode(scratch->data, &out->len, text, len))
-		return fail_value(err, text, len, "base64");
-	out->ptr = scratch->data;
+	buf_free(scratch);
+	*scratch = bytes;
+	out->ptr = bytes.data != NULL ? bytes.data : "";
+	out->len = bytes.len;
 	return true;
 }
 

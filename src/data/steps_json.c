@@ -130,10 +130,37 @@ static bool run_canonical(struct step_run *run, const struct step *step, struct 
 	return step_put_scratch(run, cell);
 }
 
+// Two members need two colons: most objects that could repeat a name have none to repeat.
+static bool may_repeat(const struct cell *cell)
+{
+	const char *colon = memchr(cell->ptr, ':', cell->len);
+
+	return colon != NULL && memchr(colon + 1, ':', (size_t)(cell->ptr + cell->len - colon - 1)) != NULL;
+}
+
+// A system that keeps one of equal names stores what the canonical form says; without repetition the text stays as it
+// is.
+static bool run_unique_keys(struct step_run *run, const struct step *step, struct cell *cell)
+{
+	bool duplicates = false;
+	struct err why;
+
+	(void)step;
+	if (cell->len == 0 || !may_repeat(cell))
+		return true;
+	if (!json_canonical(run->scratch, cell->ptr, cell->len, &duplicates, &why))
+		return why.kind == ERR_JSON;
+	if (!duplicates)
+		return true;
+	step_mark(cell, FATE_LOST, NOTE_JSON_REPEATED_KEY);
+	return step_put_scratch(run, cell);
+}
+
 const struct step_def steps_json[] = {
 	{.name = "json_empty_object_to_null", .types = STEP_TYPE(COL_JSON), .run = run_empty_object},
 	{.name = "json_js_numbers", .types = STEP_TYPE(COL_JSON), .run = run_js_numbers},
 	{.name = "json_shape", .types = STEP_TYPE(COL_JSON), .run = run_shape},
 	{.name = "json_canonical", .types = STEP_TYPE(COL_JSON), .run = run_canonical},
+	{.name = "json_unique_keys", .types = STEP_TYPE(COL_JSON), .run = run_unique_keys},
 	{0},
 };

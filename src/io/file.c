@@ -97,7 +97,8 @@ int file_lock(const char *path, long *holder, struct err *err)
 
 	*holder = 0;
 	if (fd < 0) {
-		err_set(err, ERR_CONFIG, NULL, "cannot write '%s' (%s); may this user write its folder?", path, strerror(errno));
+		err_set(
+			err, ERR_CONFIG, NULL, "cannot write '%s' (%s); may this user write its folder?", path, strerror(errno));
 		return -1;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0 || !write_pid(fd))

@@ -2,11 +2,12 @@
 // touch floating point, always in the "C" locale whatever setlocale was told.
 #include "io/json.h"
 
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/c_locale.h"
 
 enum {
 	EXPONENT_DIGITS = 17, // written exponents up to here are computed with, longer ones only digit by digit
@@ -183,16 +184,6 @@ bool json_number_integral(const char *text, size_t len, int64_t *value)
 	return n.negative ? json_number_int64(digits, used, value) : json_number_int64(digits + 1, used - 1, value);
 }
 
-// Enter the "C" locale; the one to go back to.
-static locale_t enter_c_locale(void)
-{
-	static locale_t c_locale;
-
-	if (c_locale == (locale_t)0)
-		c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-	return uselocale(c_locale);
-}
-
 static double nearest_double(const struct number *n)
 {
 	char text[DOUBLE_DIGITS + 32];
@@ -210,7 +201,7 @@ static double nearest_double(const struct number *n)
 	}
 	exponent = exponent > 99999 ? 99999 : exponent < -99999 ? -99999 : exponent;
 	snprintf(text + len, sizeof text - len, "e%d", (int)exponent);
-	before = enter_c_locale();
+	before = c_locale_enter();
 	value = strtod(text, NULL);
 	uselocale(before);
 	return n->negative ? -value : value;
@@ -287,7 +278,7 @@ size_t json_double_text(double value, char out[JSON_DOUBLE_SIZE])
 		strcpy(out + sign, "0");
 		return sign + 1;
 	}
-	before = enter_c_locale();
+	before = c_locale_enter();
 	shortest_text(fabs(value), text);
 	uselocale(before);
 	split_number(&n, text, strlen(text));

@@ -68,7 +68,8 @@ end)
 test("parameters arrive as they are", function()
 	local db <close> = connect()
 	local nasty = "it's \"q\" \\ $1 -- ; %s\n\t日本 \u{1F600}"
-	local row = db:query("SELECT $1 AS s, $2::int8 AS i, $3::float8 AS f, $4::bool AS b, $5::text IS NULL AS n, $6 AS bin, "
+	local row = db:query("SELECT $1 AS s, $2::int8 AS i, $3::float8 AS f, $4::bool AS b, "
+		.. "$5::text IS NULL AS n, $6 AS bin, "
 		.. "$7::text AS e", nasty, math.mininteger, 0.1, false, nil, postgres.bytes "\0\255'", "")[1]
 	t.eq(row, { s = nasty, i = math.mininteger, f = 0.1, b = false, n = true, bin = "\0\255'", e = "" })
 	row = db:query("SELECT $1[1] AS a, $1[2] IS NULL AS b, $1[3] AS c, cardinality($1) AS n",
@@ -84,7 +85,8 @@ end)
 
 test("affected rows and several statements", function()
 	local db <close> = connect()
-	local last = db:exec "CREATE TEMP TABLE n (i int); INSERT INTO n SELECT generate_series(1, 7); SELECT count(*) AS n FROM n"
+	local last = db:exec("CREATE TEMP TABLE n (i int); INSERT INTO n SELECT generate_series(1, 7); "
+		.. "SELECT count(*) AS n FROM n")
 	t.eq(last[1].n, 7)
 	t.eq(db:query("UPDATE n SET i = i + 1 WHERE i > $1", 5).affected, 2)
 	t.eq(db:query("DELETE FROM n").command, "DELETE")
@@ -389,7 +391,10 @@ test("dates beyond the calendar are never taken for others", function()
 	for r in db:scan_rows(sql, schema, 10) do
 		for i = 1, #r do got[i] = { r:text(i, "d"), r:text(i, "ts"), r:text(i, "dt") } end
 	end
-	t.eq(got, { { "infinity", "-infinity", "infinity" }, { "10000-01-01", "9224318015999999999", "0044-03-15T12:00:00 BC" } })
+	t.eq(got, {
+		{ "infinity", "-infinity", "infinity" },
+		{ "10000-01-01", "9224318015999999999", "0044-03-15T12:00:00 BC" },
+	})
 end)
 
 test("scan_rows: pages, nothing, an early end, wrong columns, an error in the middle", function()
@@ -529,7 +534,9 @@ test("unknown host, refused port, missing socket", function()
 		"postgres")
 	t.eq(e.code, "connect")
 	t.contains(e.message, "no-such-host.invalid:5432")
-	e = t.raises(function() postgres.connect("postgresql://u:hidden-pw@127.0.0.1:1/db", { name = "supabase" }) end, "postgres")
+	e = t.raises(function()
+		postgres.connect("postgresql://u:hidden-pw@127.0.0.1:1/db", { name = "supabase" })
+	end, "postgres")
 	t.eq(e.code, "connect")
 	t.eq(e.retryable, true)
 	t.contains(e.message, "cannot connect to 'supabase' (connection refused; 127.0.0.1:1, database 'db')")

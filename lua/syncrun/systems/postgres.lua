@@ -27,7 +27,8 @@ local TYPES = {
 }
 
 local function steps_for(kind)
-	if kind == "text" or kind == "json" then return { "no_nul" } end
+	if kind == "json" then return { "json_unique_keys", "no_nul" } end -- jsonb keeps the last of equal names
+	if kind == "text" then return { "no_nul" } end
 	return {}
 end
 
@@ -40,8 +41,8 @@ function M.new(config, mapping)
 	local self = setmetatable({
 		name = config.name or "postgres", label = config.label or "Supabase", ordered = true,
 		url = config.url, schema_name = schema or config.schema or "public", table_name = name or config.table,
-		page_rows = config.page_rows or 2000,
-		limits = { rows = 2000, bytes = 8 * 2 ^ 20 },
+		page_rows = config.page_rows or 1000,
+		limits = { rows = 1000, bytes = 8 * 2 ^ 20 },
 		columns = sql.columns(mapping, "postgres", steps_for),
 	}, System)
 	self.table_name = self.table_name or "contacts_master"
@@ -81,12 +82,16 @@ end
 
 local function read_columns(db, self)
 	local found = db:query([[
-		select a.attname::text as name, t.typname::text as type, a.attnotnull as required
+		select a.attname::text as name, t.typname::text as type,
+			a.attnotnull and not a.atthasdef and a.attidentity = '' as required
 		from pg_attribute a join pg_type t on t.oid = a.atttypid
 		where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped order by a.attnum]], self.table)
-	local by_name = {}
-	for i = 1, found.n do by_name[found[i].name] = found[i] end
-	return by_name, found.n
+	local by_name, list = {}, {}
+	for i = 1, found.n do
+		list[i] = found[i]
+		by_name[found[i].name] = found[i]
+	end
+	return by_name, list
 end
 
 local function key_is_unique(db, self)
@@ -138,17 +143,20 @@ end
 ---@return { what: string, sql: string[]?, done_text: string? }[]
 function System:check()
 	return with_database(self, function(db)
-		local found, n = read_columns(db, self)
-		if n == 0 then return problems_of_table(self) end
+		local found, list = read_columns(db, self)
+		if #list == 0 then return problems_of_table(self) end
 		local problems, wanted = {}, {}
 		for _, column in ipairs(self.columns) do
 			wanted[column.name] = true
 			problems[#problems + 1] = problem_of_column(self, column, found[column.name])
 		end
-		for name, column in pairs(found) do
-			if not wanted[name] and column.required then self.unwritten_required = name end
+		for _, column in ipairs(list) do
+			if column.required and not wanted[column.name] then
+				problems[#problems + 1] = { what = ("column %s.%s needs a value (NOT NULL without a default), and the mapping "
+					.. "has none for it"):format(self.title, column.name) }
+			end
 		end
-		if found[self.columns[1].name] and not key_is_unique(db, self) then
+		if not found[self.columns[1].name] or not key_is_unique(db, self) then
 			local key = self.columns[1].name
 			problems[#problems + 1] = {
 				what = ("column %s.%s is not unique"):format(self.title, key),
@@ -268,6 +276,14 @@ function System:write(batch, mode)
 		err.raisef("internal", "%s took %d of %d rows of a batch", self.label, result.n, #page)
 	end
 	return sql.all_written(#page)
+end
+
+--- Delete the rows of these keys.
+---@param keys string[]
+function System:delete(keys)
+	local key = sql.name(self.columns[1].name)
+	local statement = ("DELETE FROM %s WHERE %s::text = ANY($1::text[])"):format(self.table, key)
+	with_database(self, function(db) return db:query(statement, postgres.text_array(keys)) end)
 end
 
 --- Let go of the connection. The next call connects anew.

@@ -16,7 +16,7 @@ local TYPES = {
 }
 
 local function steps_for(kind)
-	return kind == "json" and { "json_canonical" } or {}
+	return kind == "json" and { "json_canonical" } or {} -- which also loses repeated names
 end
 
 --- A system over one table of a file.
@@ -26,8 +26,8 @@ end
 function M.new(config, mapping)
 	local self = setmetatable({
 		name = "sqlite", label = config.label or "Local", ordered = true, path = config.path,
-		table_name = config.table or "contacts_master", page_rows = config.page_rows or 2000,
-		limits = { rows = 5000, bytes = 32 * 2 ^ 20 },
+		table_name = config.table or "contacts_master", page_rows = config.page_rows or 1000,
+		limits = { rows = 1000, bytes = 8 * 2 ^ 20 },
 		columns = sql.columns(mapping, "sqlite", steps_for),
 	}, System)
 	self.table = sql.name(self.table_name)

@@ -52,8 +52,11 @@ function M.from_pairs(pairs_)
 	return o
 end
 
+-- Fifteen digits come back from every double that is not subnormal.
+local SMALLEST_NORMAL = 0x1p-1022
+
 local function digits_of(x)
-	for precision = 14, 16 do
+	for precision = x < SMALLEST_NORMAL and 0 or 14, 16 do
 		local text = string.format("%." .. precision .. "e", x)
 		if tonumber(text) == x then
 			local mantissa, exponent = text:match("^(.-)e(.+)$")

@@ -422,23 +422,24 @@ local null_when_absent = { defaultValue = true, options = true }
 --- A field as a change answers it.
 ---@param field table
 ---@return table
-function M.changed_view(field)
+function M.changed_view(field, v1)
 	local o = js.object()
 	for _, key in ipairs(change_order) do
 		local value = field[key]
 		if value == nil and null_when_absent[key] then value = js.null end
-		if value ~= nil then js.set(o, key, value) end
+		if value ~= nil and not (v1 and key == "isUnique") then js.set(o, key, value) end
 	end
 	return o
 end
 
---- A field as lists show it.
+--- A field as lists show it. The release of June 2025 tells of none whether it is unique (recordings twenty-2025/001).
 ---@param field table
+---@param v1 boolean?
 ---@return table
-function M.field_view(field)
+function M.field_view(field, v1)
 	local o = js.object()
 	for _, key in ipairs(attributes) do
-		if field[key] ~= nil then js.set(o, key, field[key]) end
+		if field[key] ~= nil and not (v1 and key == "isUnique") then js.set(o, key, field[key]) end
 	end
 	return o
 end
@@ -449,7 +450,7 @@ end
 ---@return table
 function M.object_view(md, object)
 	local e, fields = object.entry, js.array()
-	for i, field in ipairs(object.fields) do fields[i] = M.field_view(field) end
+	for i, field in ipairs(object.fields) do fields[i] = M.field_view(field, md.v1) end
 	local label_field = object.by_name.name
 	return js.from_pairs { { "id", object.id }, { "universalIdentifier", object.universalIdentifier },
 		{ "applicationId", md.standard_application }, { "nameSingular", object.singular }, { "namePlural", object.plural },

@@ -75,31 +75,24 @@ local function dto_problems(body)
 	return #list > 0 and list or nil
 end
 
--- The answers of the release of June 2025 know no isUnique.
-local function created_view(md, field)
-	local view = metadata.changed_view(field)
-	if md.v1 then view.map.isUnique = nil end
-	return view
-end
-
 local function create(md, body)
 	local problems = dto_problems(body)
 	if problems then return nest_error(400, "Bad Request", problems) end
-	return 201, wrapped("createOneField", created_view(md, fields.create(md, body)))
+	return 201, wrapped("createOneField", metadata.changed_view(fields.create(md, body), md.v1))
 end
 
 local function one_field(md, req, id)
 	if req.method == "GET" then
 		local field = md:find_field(id)
-		if field then return 200, wrapped("field", metadata.field_view(field)) end
+		if field then return 200, wrapped("field", metadata.field_view(field, md.v1)) end
 		return 404, js.encode(js.from_pairs { { "statusCode", 404.0 }, { "error", "Error" },
 			{ "messages", js.array { "Field not found" } }, { "code", "FIELD_METADATA_NOT_FOUND" } })
 	end
 	if req.method == "DELETE" then
-		return 200, wrapped("deleteOneField", metadata.changed_view(fields.delete(md, id)))
+		return 200, wrapped("deleteOneField", metadata.changed_view(fields.delete(md, id), md.v1))
 	end
 	local update = js.is_object(req.body_value) and req.body_value or js.object()
-	return 200, wrapped("updateOneField", metadata.changed_view(fields.update(md, id, update)))
+	return 200, wrapped("updateOneField", metadata.changed_view(fields.update(md, id, update), md.v1))
 end
 
 --- Answers a request below /rest/metadata. `req`: method, path, target, args, body_value.
@@ -114,7 +107,7 @@ function M.handle(md, req)
 		if kind ~= "fields" then return nest_error(404, "Not Found", "Cannot " .. req.method .. " " .. req.target) end
 		if id then return one_field(md, req, id) end
 		if req.method == "POST" then return create(md, req.body_value) end
-		return page(all_fields(md), req.args, metadata.field_view, "fields")
+		return page(all_fields(md), req.args, function(field) return metadata.field_view(field, md.v1) end, "fields")
 	end)
 	if ok then return status, body end
 	if fields.is_error(status) then return fields.rest_answer(status, md.v1) end

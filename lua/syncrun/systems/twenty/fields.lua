@@ -1,6 +1,7 @@
 --- Twenty's field types: what of each is selected, how it reads as one value, what our value becomes there (its folds
 --- and losses, facts/twenty.md 6) and how it is written. Composites are always written whole. Knows no requests.
 local err = require "syncrun.err"
+local regions = require "syncrun.systems.twenty.regions"
 
 local M = {}
 
@@ -19,16 +20,17 @@ local M = {}
 ---@field actual { from: string?, steps: (string|table)[]? } from the raw columns to the compared value
 ---@field carried { name: string, type: string }[] raw columns that are kept beside it
 ---@field parts { name: string, type: string, from: string, steps: table[] }[] further values made from the model
----@field write { path: string, column: string?, as: string?, const: string?, mode: string? }[] entries for an encoder
+---@field additional string? the carried column of additional values
+---@field write { path: string, column: string, as: string }[] entries for an encoder
 
--- Values kept beside the compared one: a new person has none, an update sends what is there.
+-- Values kept beside the compared one: a composite is written whole, so an update sends those that are there.
 local function additional(column, part, selection)
 	local name = column.twenty .. "." .. part
+	column.additional = name
 	column.selection = ("%s{%s %s}"):format(column.twenty, selection, part)
 	column.raw[#column.raw + 1] = { name = name, type = "json", path = name }
 	column.carried[#column.carried + 1] = { name = name, type = "json" }
-	column.write[#column.write + 1] = { path = name, const = "[]", mode = "create" }
-	column.write[#column.write + 1] = { path = name, column = name, as = "json", mode = "update" }
+	column.write[#column.write + 1] = { path = name, column = name, as = "json" }
 end
 
 local function plain(as)
@@ -66,12 +68,15 @@ local function emails(column)
 	additional(column, "additionalEmails", "primaryEmail")
 end
 
+-- "+44 020 …" is "+44 20 …" to Twenty's library.
+local trunk_step = { "phone_trunk", table.unpack(regions.trunks()) }
+
 -- Twenty splits +E164 into calling code and national number when only the number is sent; compared is the whole.
 local function phones(column)
 	local number, code = column.twenty .. ".primaryPhoneNumber", column.twenty .. ".primaryPhoneCallingCode"
 	column.name, column.number = number, column.twenty .. ".national"
 	column.raw = { { name = code, type = "text", path = code }, { name = column.number, type = "text", path = number } }
-	column.actual = { steps = { { "concat", code, column.number }, "null_to_empty" } }
+	column.actual = { steps = { { "concat", code, column.number }, trunk_step, "null_to_empty" } }
 	column.write[1] = { path = number, column = number, as = "string" }
 	additional(column, "additionalPhones", "primaryPhoneCallingCode primaryPhoneNumber")
 end
@@ -93,20 +98,27 @@ local function always(...)
 	return function() return steps end
 end
 
+-- A number without its country's code is lost, unless the settings say of which country it is.
+local function phone_steps(_, _, settings)
+	local region = settings and settings.default_region
+	local step = region and { "phone_e164", table.unpack(regions.arguments(region)) } or "phone_e164"
+	return { step, trunk_step, "null_to_empty" }
+end
+
 local text_steps = always("utf8", "no_nul", "null_to_empty")
 
 local KINDS = {
 	TEXT = { type = "text", steps = text_steps, build = plain "string" },
 	FULL_NAME = { type = "text", steps = text_steps, build = full_name },
 	EMAILS = { type = "text", steps = always("email_shape", "lower", "null_to_empty"), build = emails },
-	PHONES = { type = "text", steps = always("phone_e164", "null_to_empty"), build = phones },
+	PHONES = { type = "text", steps = phone_steps, build = phones },
 	SELECT = { type = "text", steps = select_steps, build = plain "string" },
 	BOOLEAN = { type = "bool", steps = always(), build = plain "bool" },
 	NUMBER = { type = "float64", steps = always(), build = plain "number" },
 	DATE = { type = "date", steps = always(), build = plain "string" },
 	DATE_TIME = { type = "timestamp", steps = time_steps, build = plain "timestamp_ms" },
 	RAW_JSON = { type = "json", build = plain "json",
-		steps = always("json_shape", "json_empty_object_to_null", "json_js_numbers", "utf8", "no_nul") },
+		steps = always("json_shape", "json_empty_object_to_null", "json_unique_keys", "json_js_numbers", "utf8", "no_nul") },
 }
 
 -- What a field becomes whose mapping says nothing of Twenty.
@@ -120,7 +132,7 @@ local function camel(name)
 	return (name:gsub("_+(%w)", string.upper))
 end
 
-local function compile(entry)
+local function compile(entry, settings)
 	local field, target = entry.field, entry.target
 	local kind = target.type or KIND_OF[field.type]
 	local rules = KINDS[kind]
@@ -135,18 +147,19 @@ local function compile(entry)
 		twenty = camel(target.name), kind = kind, steps = table.move(own_steps, 1, #own_steps, 1, {}), raw = {},
 		carried = {}, parts = {}, write = {},
 	}
-	for _, step in ipairs(rules.steps(target, field)) do column.steps[#column.steps + 1] = step end
+	for _, step in ipairs(rules.steps(target, field, settings)) do column.steps[#column.steps + 1] = step end
 	rules.build(column, own_steps)
 	return column
 end
 
 --- The columns of a mapping as Twenty has them, the key first.
 ---@param mapping syncrun.Mapping
+---@param settings { default_region: string? }?
 ---@return syncrun.TwentyColumn[]
-function M.columns(mapping)
+function M.columns(mapping, settings)
 	local columns, key = {}, nil
 	for _, entry in ipairs(mapping:for_target "twenty") do
-		local column = compile(entry)
+		local column = compile(entry, settings)
 		if entry.field.name == mapping.key then
 			key = column
 		else

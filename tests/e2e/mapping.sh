@@ -1,0 +1,179 @@
+#!/bin/bash
+# A mapping and checks of one's own: changing them changes the next run, nothing is compiled. Who owns a field decides what
+# is written and judged.
+. "$(dirname "$0")/lib/story.sh"
+
+fresh_folder mapping
+records "$work/contacts.ndjson" '
+	[contact(i, organization="Acme", nickname="Nick %d" % i, department="Sales", notes="from the source") for i in range(1, 31)]
+	+ [contact(40, organization=None, job_title=None)]'
+start_sandbox sandbox --load "$work/contacts.ndjson" --twenty-rate off
+start_postgres
+
+echo 'return { mapping = "my_mapping.lua", checks = "my_checks.lua" }' >config.lua
+echo 'return {}' >my_checks.lua
+
+# my_mapping CODE: the shipped mapping, changed by the code; `field` finds one by its name.
+my_mapping() {
+	cat >my_mapping.lua <<-END
+		local mapping = dofile "$scripts/contacts/mapping.lua"
+		local function field(name)
+			for _, f in ipairs(mapping.fields) do
+				if f[1] == name then return f end
+			end
+		end
+		$1
+		return mapping
+	END
+}
+
+own_fields='
+	field("job_title").transform = function(value, contact)
+		if value == nil then return nil end
+		return value:upper() .. " at " .. (contact.organization or "nowhere")
+	end
+	field("nickname").to = { postgres = "alias", sqlite = "alias", twenty = { "alias", "TEXT" } }
+	field("department").own = "once"
+	field("notes").own = "target"
+	field("relationship_category").to = { postgres = false, sqlite = false, twenty = false }
+	field("email").transform = { "lower" }'
+
+my_own_mapping() {
+	my_mapping "$own_fields"
+	full_sync --config config.lua
+	expect_exit 2
+	set_up --config config.lua
+	expect_eq "$(sql "select count(*) from pg_attribute where attrelid = 'contacts_master'::regclass
+		and attname in ('alias', 'nickname', 'relationship_category') and not attisdropped")" 1 "columns of the renamed and left out"
+	full_sync --config config.lua
+	expect_exit 0
+	expect_totals 31 31 31 0 0
+	local wanted="ENGINEER at Acme | Nick 1"
+	expect_eq "$(sql "select job_title, alias from contacts_master where contact_id = 'c0001'")" "$wanted" "in Postgres"
+	expect_eq "$(local_sql "select job_title, alias from contacts_master where contact_id = 'c0001'")" "$wanted" "in SQLite"
+	expect_eq "$(reader person c0001 jobTitle) | $(reader person c0001 alias)" "$wanted" "in Twenty"
+	expect_eq "$(sql "select job_title is null from contacts_master where contact_id = 'c0040'")" t "a null through the transform"
+}
+
+a_change_changes_the_run() {
+	full_sync --config config.lua
+	local before=$(fingerprint)
+	full_sync --config config.lua
+	expect_exit 0
+	expect_eq "$(fingerprint)" "$before" "what the systems hold"
+	my_mapping "${own_fields/value:upper()/value:lower()}"
+	full_sync --config config.lua --skip-sync
+	expect_exit 1
+	expect_totals 31 "not run" 1 0 30
+	expect_text "$out" '     - CRM: jobTitle is "ENGINEER at Acme", expected "engineer at Acme"'
+	full_sync --config config.lua
+	expect_exit 0
+	expect_eq "$(reader person c0001 jobTitle)" "engineer at Acme" "in Twenty"
+	expect_eq "$(sql "select count(*) from contacts_master where job_title = 'engineer at Acme'")" 30 "in Postgres"
+}
+
+owned_by_the_crm() {
+	expect_eq "$(reader person c0002 department) | $(reader person c0002 notes)" "Sales | " "when created"
+	expect_eq "$(sql "select department, notes from contacts_master where contact_id = 'c0002'")" "Sales | " "when created in Postgres"
+	reader patch c0002 '{"department":"Mine now","notes":"a person wrote this"}'
+	sql "update contacts_master set department = 'Mine too', notes = 'and this' where contact_id = 'c0002'"
+	local before=$(fingerprint)
+	full_sync --config config.lua
+	expect_exit 0
+	expect_totals 31 31 31 0 0
+	expect_eq "$(fingerprint)" "$before" "what the systems hold"
+	# a write to another field of the contact leaves them alone, too
+	reader bigquery "UPDATE \`sandbox.identity.contacts_master\` SET title = 'Dr', department = 'Law', notes = 'x' WHERE contact_id = 'c0002'"
+	full_sync --config config.lua
+	expect_exit 0
+	expect_eq "$(reader person c0002 nameTitle) | $(reader person c0002 department) | $(reader person c0002 notes)" \
+		"Dr | Mine now | a person wrote this" "in Twenty"
+	expect_eq "$(sql "select title, department, notes from contacts_master where contact_id = 'c0002'")" \
+		"Dr | Mine too | and this" "in Postgres"
+	expect_eq "$(local_sql "select title, department, notes from contacts_master where contact_id = 'c0002'")" \
+		"Dr | Sales | " "in SQLite"
+}
+
+my_own_check() {
+	cat >my_checks.lua <<-'END'
+		return {
+			contact = {
+				function(contact)
+					if contact.contact_id == "c0007" then return ("%s is not welcome"):format(contact.canonical_name) end
+				end,
+				function(contact)
+					if contact.organization:find "^Nothing" then return "never" end
+				end,
+			},
+		}
+	END
+	reader bigquery "UPDATE \`sandbox.identity.contacts_master\` SET nickname = 'Seven' WHERE contact_id = 'c0007'"
+	full_sync --config config.lua
+	expect_exit 1
+	expect_totals 31 31 29 0 2
+	expect_line "$out" "     - BigQuery: Name7 Person is not welcome"
+	expect_line "$out" "  ⚠️  Name40 Person (ID: c0040)"
+	expect_text "$out" "     - BigQuery: a check failed ("
+	expect_eq "$(reader person c0007 alias)" Seven "written all the same"
+	echo 'return {}' >my_checks.lua
+	full_sync --config config.lua
+	expect_exit 0
+}
+
+failing_transform() {
+	my_mapping "$own_fields
+		field('title').transform = function(value) return value.nothing.at_all end"
+	local before=$(fingerprint)
+	full_sync --config config.lua
+	expect_exit 2
+	expect_text "$err" "field 'title' of the mapping: its transform failed for contact 'c0001' (my_mapping.lua:"
+	expect_eq "$(fingerprint)" "$before" "what the systems hold"
+	my_mapping "$own_fields
+		field('title').transform = function() return {} end"
+	full_sync --config config.lua
+	expect_exit 2
+	expect_text "$err" "field 'title' of the mapping: its transform failed for contact 'c0001'"
+	expect_eq "$(fingerprint)" "$before" "what the systems hold"
+}
+
+on_loss_write() {
+	my_mapping "${own_fields/value:upper()/value:lower()}
+		field('phone').on_loss = 'write'"
+	reader bigquery "UPDATE \`sandbox.identity.contacts_master\` SET phone = '+12025550123 ext. 9' WHERE contact_id = 'c0003'"
+	full_sync --config config.lua
+	expect_exit 1
+	expect_totals 31 30 30 1 1
+	expect_text "$out" "  ⚠️  Name3 Person (ID: c0003)"
+	expect_text "$out" "     - CRM: phones.primaryPhoneNumber"
+	expect_eq "$(sql "select phone from contacts_master where contact_id = 'c0003'")" "+12025550123 ext. 9" "in Postgres"
+}
+
+checks_switched_off() {
+	my_mapping "$own_fields"
+	full_sync --config config.lua
+	expect_exit 0
+	sql "update contacts_master set organization = 'Elsewhere', canonical_name = 'Somebody' where contact_id = 'c0001';
+		delete from contacts_master where contact_id = 'c0002'"
+	full_sync --config config.lua --skip-sync
+	expect_exit 1
+	expect_totals 31 'not run' 29 0 2
+	echo 'return { fields = { "job_title" } }' >my_checks.lua
+	full_sync --config config.lua --skip-sync
+	expect_line "$out" '     - Supabase: canonical_name is "Somebody", expected "Name1 Person"'
+	expect_no_text "$out" 'Supabase: organization is "Elsewhere", expected "Acme"'
+	echo 'return { fields = false, name = false, exists = false }' >my_checks.lua
+	full_sync --config config.lua --skip-sync
+	expect_exit 0
+	echo 'return {}' >my_checks.lua
+	full_sync --config config.lua
+	expect_exit 0
+}
+
+story "a mapping of one's own: a Lua transform, renamed and left out columns" my_own_mapping
+story "a changed transform changes the next run" a_change_changes_the_run
+story "once and target fields are people's" owned_by_the_crm
+story "a check of one's own judges and stops nothing" my_own_check
+story "checks may leave out absence, the name, or fields" checks_switched_off
+story "on_loss = write: sent, reported, exit 1" on_loss_write
+story "a transform that fails stops the run before anything is written" failing_transform
+finish

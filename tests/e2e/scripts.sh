@@ -1,0 +1,160 @@
+#!/bin/bash
+# Scripts, -e, standard input, the prompt: what they print, their exit codes, what a signal does to a run.
+. "$(dirname "$0")/lib/story.sh"
+
+fresh_folder scripts
+
+code_and_input() {
+	run -e 'print(1 + 1)' -e 'return 4'
+	expect_exit 4
+	expect_same "$out" 2
+	run -e 'os.exit(9)'
+	expect_exit 9
+	echo 'print("hi", ...); return 3' | "$SYNCRUN" - a b >"$out" 2>"$err"
+	expect_eq "$?" 3 "exit code of standard input"
+	expect_same "$out" "hi	a	b"
+	echo 'print(arg[0], #arg)' | "$SYNCRUN" >"$out" 2>"$err"
+	expect_eq "$?" 0 "exit code of standard input without a dash"
+	cat >mine.lua <<-'END'
+		local sum = 0
+		for _, a in ipairs(arg) do sum = sum + tonumber(a) end
+		print(sum, select("#", ...), (require "helper"))
+		return 5
+	END
+	echo 'return "helped"' >helper.lua
+	run "$PWD/mine.lua" 1 2 3
+	expect_exit 5
+	expect_same "$out" "6	3	helped"
+}
+
+script_errors() {
+	echo 'local function inner() error "boom" end inner()' >bad.lua
+	run bad.lua
+	expect_exit 6
+	expect_empty "$out"
+	expect_line "$err" "syncrun: bad.lua:1: boom"
+	expect_line "$err" "stack traceback:"
+	run -e 'undeclared = 1'
+	expect_exit 6
+	expect_text "$err" "assignment to the undeclared global 'undeclared'"
+	run -e 'x ='
+	expect_exit 6
+	expect_text "$err" "-e:1: unexpected symbol near <eof>"
+	run nowhere.lua
+	expect_exit 2
+	expect_text "$err" "cannot open the script 'nowhere.lua"
+	run --nonsense
+	expect_refused 2 "unknown option '--nonsense'"
+	run -e
+	expect_refused 2 "an argument is missing after '-e'"
+	"$SYNCRUN" -e 'print(1)' >/dev/full 2>"$err"
+	expect_eq "$?" 6 "exit code when the output is lost"
+	expect_text "$err" "cannot write to standard output"
+}
+
+help_texts() {
+	local name
+	run --help
+	expect_exit 0
+	expect_line "$out" "usage: syncrun [options] [SCRIPT [arguments]]"
+	expect_empty "$err"
+	run --version
+	expect_text "$out" "syncrun "
+	for name in full_sync setup sandbox; do
+		run "$scripts/$name.lua" --help
+		expect_exit 0
+		expect_line "$out" "usage: syncrun scripts/$name.lua [options]"
+		expect_text "$out" "  --help"
+		expect_empty "$err"
+	done
+	run "$scripts/full_sync.lua" --help
+	for name in --limit --skip-sync --only --config --report --json --quiet --strict-extras; do expect_text "$out" "  $name"; done
+}
+
+# ---- with the systems
+
+start_sandbox sandbox --contacts 1200 --twenty-rate 30/5
+start_postgres
+set_up
+
+# interrupted SIGNAL PEOPLE ARGUMENTS...: full_sync, sent the signal when Twenty holds so many people.
+interrupted() {
+	local signal=$1 people=$2
+	shift 2
+	code=$("$python" "$lib/driver.py" interrupt "$signal" "$people" "$out" "$err" "$SYNCRUN" "$scripts/full_sync.lua" "$@" 2>&1)
+}
+
+stopped_and_resumed() {
+	interrupted SIGINT 200
+	expect_exit 130
+	expect_text "$err" "run the same command again"
+	expect_no_text "$out" "SUCCESS"
+	local held=$(reader stat twenty.people)
+	[ "$held" -lt 1200 ] || fail "it was not interrupted in the middle ($held people)"
+	interrupted SIGTERM $((held + 200))
+	expect_exit 143
+	expect_no_text "$out" "SUCCESS"
+	RUN_TIMEOUT=120 full_sync
+	expect_exit 0
+	expect_totals 1200 1200 1200 0 0
+	expect_eq "$(reader total_count) $(reader people | sort -u | wc -l)" "1200 1200" "people, none twice"
+	expect_eq "$(sql "select count(*) from contacts_master")" 1200 "rows in Postgres"
+	expect_eq "$(find "$SYNCRUN_STATE" -name 'spool*' -o -name 'again*')" "" "scratch files left behind"
+}
+
+prompt() {
+	local id
+	id=$(sql "select contact_id from contacts_master order by contact_id limit 1 offset 7")
+	sql "update contacts_master set nickname = 'Tampered' where contact_id = '$id'"
+	cd "$repository" || return # the prompt looks for the mapping in ./scripts
+	"$python" "$lib/driver.py" terminal "$SYNCRUN" >"$out" <<-END
+		1 + 1
+		help()
+		validate("$id").CRM
+		validate("$id").Supabase
+		contact("$id").Supabase[1].nickname
+		validate("nobody")
+		for i = 1, 2 do
+		print("line " .. i)
+		end
+		error "boom"
+		"still here"
+	END
+	cd "$home" || return
+	expect_text "$out" "help() shows what there is"
+	expect_line "$out" "2"
+	expect_line "$out" "{}"
+	expect_text "$out" 'nickname is \"Tampered\", expected '
+	expect_line "$out" '"Tampered"'
+	expect_text "$out" "Missing in BigQuery"
+	expect_line "$out" "line 2"
+	expect_text "$out" "error: prompt:1: boom"
+	expect_line "$out" '"still here"'
+	expect_line "$out" "exit code 0"
+}
+
+# The modules that a script of one's own uses.
+own_script() {
+	cat >own.lua <<-END
+		package.path = package.path .. ";$scripts/?.lua"
+		local session = require "syncrun.inspect".open()
+		local wrong = session:validate(arg[1])
+		for _, label in ipairs { "BigQuery", "CRM", "Supabase", "Local" } do print(label, #wrong[label]) end
+		session:close()
+		return 0
+	END
+	run own.lua "$(sql "select contact_id from contacts_master where nickname = 'Tampered'")"
+	expect_exit 0
+	expect_same "$out" "BigQuery	0
+CRM	0
+Supabase	1
+Local	0"
+}
+
+story "-e, a script, standard input: output and exit codes" code_and_input
+story "a script's error: exit 6 with a traceback; mistakes of use: exit 2" script_errors
+story "--help of each script" help_texts
+story "SIGINT and SIGTERM in the middle; a following run completes, nothing twice" stopped_and_resumed
+story "the prompt on a terminal" prompt
+story "a script of one's own validates a contact" own_script
+finish

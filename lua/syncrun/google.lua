@@ -91,7 +91,7 @@ local function from_file(path, options)
 	return credentials_new {
 		label = path,
 		quota_project = options.quota_project or file.quota_project_id,
-		grant = grants[file.type](file, options),
+		grant = grants.of(file, options),
 		find_project = function() return file.project_id or gcloud_project(gcloud_dir(options)) end,
 	}
 end

@@ -71,6 +71,11 @@ function M.decode_query(text)
 	return args, list
 end
 
+--- Read a date as HTTP headers spell it (RFC 9110, 5.6.7): seconds since 1970, nil when it is none.
+---@param text string
+---@return integer?
+function M.date(text) return c.date(text) end
+
 -- ---- headers and URLs
 
 local function add_headers(merged, headers, skip)

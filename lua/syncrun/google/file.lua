@@ -8,11 +8,17 @@ local M = {}
 local NEEDED = {
 	service_account = { "client_email", "private_key" },
 	authorized_user = { "client_id", "client_secret", "refresh_token" },
+	external_account = { "audience", "subject_token_type", "token_url", "credential_source" },
+	impersonated_service_account = { "service_account_impersonation_url", "source_credentials" },
 }
-local LATER = {
-	external_account = true, external_account_authorized_user = true, impersonated_service_account = true,
-	gdch_service_account = true,
+local REFUSED = { external_account_authorized_user = true, gdch_service_account = true }
+local TEXTS = {
+	"client_email", "private_key", "private_key_id", "client_id", "client_secret", "refresh_token", "token_uri",
+	"project_id", "quota_project_id", "audience", "subject_token_type", "token_url",
+	"service_account_impersonation_url", "workforce_pool_user_project",
 }
+local URLS = { "token_uri", "token_url", "service_account_impersonation_url" }
+local DEPTH = 3 -- impersonations inside each other
 
 local function refuse(path, format, ...)
 	err.raise {
@@ -41,10 +47,15 @@ local function decode(path, text)
 		refuse(path, "is not JSON%s; download it anew", line and (" (line %s)"):format(line) or "")
 	end
 	if type(file) ~= "table" or json.is_array(file) then refuse(path, "is not a JSON object; download it anew") end
-	for key, value in pairs(file) do
-		if value == json.null then file[key] = nil end
-	end
 	return file
+end
+
+local function drop_nulls(t)
+	if type(t) ~= "table" then return t end
+	for key, value in pairs(t) do
+		if value == json.null then t[key] = nil end
+	end
+	return t
 end
 
 -- The key also line by line: that is how it is quoted by other programs' messages.
@@ -58,13 +69,36 @@ local function register_secrets(file)
 	end
 end
 
-local function check_source(path, file)
-	local source = type(file.credential_source) == "table" and file.credential_source or {}
-	if source.executable then
-		refuse(path, "names a program to run for its token; syncrun never runs one: use a key, or a source of type file")
-	elseif tostring(source.environment_id):find "^aws" then
-		refuse(path, "takes its token from AWS; syncrun does not: use a key, or a source of type file")
+local function refuse_source(path, what)
+	refuse(path, "%s; use a service account's key, or a source of type file or url", what)
+end
+
+local function check_format(path, source)
+	local format = source.format
+	if format == nil then return end
+	local known = type(format) == "table" and (format.type == "text" or format.type == "json")
+	if not known then refuse(path, "has a 'credential_source' in a format that is neither text nor json") end
+	if format.type == "json" and type(format.subject_token_field_name) ~= "string" then
+		refuse(path, "has a 'credential_source' of format json without 'subject_token_field_name'")
 	end
+end
+
+-- Where an external account's own token comes from. A program is never run, and AWS's signatures are not made.
+local function check_source(path, source)
+	if type(source) ~= "table" then refuse(path, "has a 'credential_source' that is no object") end
+	if source.executable then
+		refuse_source(path, "names a program to run for its token, and syncrun never runs one")
+	elseif source.environment_id ~= nil then
+		refuse_source(path, "takes its token from AWS, which syncrun does not do")
+	elseif source.certificate ~= nil then
+		refuse_source(path, "takes its token by a certificate, which syncrun does not do")
+	elseif type(source.file) ~= "string" and type(source.url) ~= "string" then
+		refuse_source(path, "has a 'credential_source' of an unknown kind")
+	end
+	if source.url and not (M.is_safe(source.url) or M.is_link_local(source.url)) then
+		refuse(path, "has a 'credential_source' whose 'url' is neither https nor on this machine")
+	end
+	check_format(path, source)
 end
 
 local function check_type(path, file)
@@ -72,10 +106,8 @@ local function check_type(path, file)
 		refuse(path, "is an OAuth client, not credentials; run 'gcloud auth application-default login' with it")
 	elseif type(file.type) ~= "string" then
 		refuse(path, "has no 'type'; is it a Google credentials file?")
-	end
-	if LATER[file.type] then
-		check_source(path, file)
-		refuse(path, "has the type '%s', which is not supported yet; use a service account's key", file.type)
+	elseif REFUSED[file.type] then
+		refuse(path, "has the type '%s', which is not supported; use a service account's key", file.type)
 	elseif not NEEDED[file.type] then
 		refuse(path, "has the unknown type '%s'; use a service account's key", file.type)
 	end
@@ -85,9 +117,13 @@ local function check_members(path, file)
 	for _, name in ipairs(NEEDED[file.type]) do
 		if file[name] == nil then refuse(path, "has no '%s'; download it anew", name) end
 	end
-	for _, name in ipairs { "client_email", "private_key", "private_key_id", "client_id", "client_secret", "refresh_token",
-		"token_uri", "project_id", "quota_project_id" } do
+	for _, name in ipairs(TEXTS) do
 		if file[name] ~= nil and type(file[name]) ~= "string" then refuse(path, "has a '%s' that is not text", name) end
+	end
+	for _, name in ipairs(URLS) do
+		if file[name] and not M.is_safe(file[name]) then
+			refuse(path, "has a '%s' that is neither https nor on this machine", name)
+		end
 	end
 	if file.private_key and not file.private_key:find "^%s*%-%-%-%-%-BEGIN [%u ]*PRIVATE KEY%-%-%-%-%-" then
 		refuse(path, "has a 'private_key' that is not a PEM key; download it anew")
@@ -108,20 +144,35 @@ function M.is_safe(url)
 	return scheme:lower() == "http" and (host == "localhost" or host == "[::1]" or host:find "^127%.%d+%.%d+%.%d+$" ~= nil)
 end
 
---- Read a service account's key or an authorized user's file. Raises kind config (exit 2) naming the file and what is
---- wrong with it, never its contents.
+--- Is this URL at the address that cloud machines keep their own metadata at? It never leaves the machine's host.
+---@param url string
+---@return boolean
+function M.is_link_local(url)
+	return url:find "^http://169%.254%.169%.254[:/?]" ~= nil or url == "http://169.254.169.254"
+end
+
+local function judge(path, file, depth)
+	drop_nulls(file)
+	register_secrets(file)
+	check_type(path, file)
+	if file.type == "external_account" then check_source(path, drop_nulls(file.credential_source)) end
+	check_members(path, file)
+	file.path = path
+	if file.type == "impersonated_service_account" then
+		if type(file.source_credentials) ~= "table" or depth == DEPTH then
+			refuse(path, "has 'source_credentials' that are no credentials")
+		end
+		judge(path, file.source_credentials, depth + 1)
+	end
+	return file
+end
+
+--- Read a credentials file of any supported type. Raises kind config (exit 2) naming the file and what is wrong with
+--- it, never its contents.
 ---@param path string
 ---@return table file its members; `path` added
 function M.read(path)
-	local file = decode(path, read_text(path))
-	register_secrets(file)
-	check_type(path, file)
-	check_members(path, file)
-	if file.type == "service_account" and file.token_uri and not M.is_safe(file.token_uri) then
-		refuse(path, "has a 'token_uri' that is neither https nor on this machine")
-	end
-	file.path = path
-	return file
+	return judge(path, decode(path, read_text(path)), 0)
 end
 
 return M

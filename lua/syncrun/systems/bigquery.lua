@@ -1,20 +1,26 @@
---- BigQuery as the source of contacts: one query of the mapped columns, filtered and in byte order of the key.
---- Knows nothing of mappings, targets or reports.
+--- BigQuery as the source of contacts: one query of the mapped columns, filtered and in byte order of the key; or, when
+--- that is asked for and nothing is filtered, the table's rows as they lie. Knows nothing of mappings, targets or reports.
 local client = require "syncrun.systems.bigquery.client"
+local data = require "syncrun.systems.bigquery.data"
 local err = require "syncrun.err"
 local http = require "syncrun.http"
 local query = require "syncrun.systems.bigquery.query"
+local log = require "syncrun.log"
 local rows = require "syncrun.rows"
 local sql = require "syncrun.systems.bigquery.sql"
 
 local M = {}
 
 local PAGE_ROWS = 2500 -- some 2 MB a page: memory stays flat, and a page is well below the limit of the server
+local PARALLEL = 4 -- requests that read a long result at once
+local MIB = 1024 * 1024
 
 ---@class syncrun.BigQuery
 ---@field name string
 ---@field label string
 ---@field last table? of the scan that ended last: total, job, bytes_processed, bytes_billed, cache_hit, pages
+---@field cost { queries: integer, bytes_processed: integer, bytes_billed: integer, attempts: integer, retries: integer }
+---  of all queries and requests so far
 local Source = {}
 Source.__index = Source
 
@@ -39,14 +45,48 @@ local function text_setting(config, name, default)
 	return value
 end
 
+-- Labels as BigQuery takes them: at most 63 characters, lower case.
+local function labels_setting(config)
+	local labels = config.labels
+	if labels == nil then return nil end
+	if type(labels) ~= "table" then config_error("bigquery.labels must be a table of texts, not %s", type(labels)) end
+	for name, value in pairs(labels) do
+		local good = type(name) == "string" and name:find "^[a-z][a-z0-9_-]*$" and #name <= 63
+			and type(value) == "string" and value:find "^[a-z0-9_-]*$" and #value <= 63
+		if not good then
+			config_error("the label '%s' in bigquery.labels must be of lower-case letters, digits, '_' and '-'", name)
+		end
+	end
+	return labels
+end
+
+local function read_setting(config)
+	local way = text_setting(config, "read", "query")
+	if way ~= "query" and way ~= "table" then
+		config_error("bigquery.read must be \"query\" or \"table\", not '%s'", way)
+	end
+	return way
+end
+
+-- Count every attempt, then hand it on.
+local function counting(cost, on_attempt)
+	return function(info)
+		cost.attempts = cost.attempts + 1
+		if info.attempt > 1 then cost.retries = cost.retries + 1 end
+		if on_attempt then on_attempt(info) end
+	end
+end
+
 --- Open the source. Config: project, table, location, where, key, emulator (BIGQUERY_EMULATOR_HOST), credentials
---- (GOOGLE_APPLICATION_CREDENTIALS), quota_project, cloudsdk_config, metadata_host, max_bytes_billed, page_rows,
---- base_url. Nothing is sent yet, but a bad setting or key file raises kind config (exit 2).
+--- (GOOGLE_APPLICATION_CREDENTIALS), quota_project, cloudsdk_config, metadata_host, max_bytes_billed, page_rows, read
+--- ("query" or "table"), parallel, labels, base_url, on_attempt (function, for the record). Nothing is sent yet, but a
+--- bad setting or key file raises kind config (exit 2).
 ---@param config table
 ---@return syncrun.BigQuery
 function M.new(config)
-	local settings = {}
+	local settings, cost = {}, { queries = 0, bytes_processed = 0, bytes_billed = 0, attempts = 0, retries = 0 }
 	for k, v in pairs(config) do settings[k] = v end
+	settings.on_attempt = counting(cost, config.on_attempt)
 	for _, name in ipairs { "project", "emulator", "credentials", "quota_project", "cloudsdk_config", "metadata_host",
 		"base_url" } do
 		settings[name] = text_setting(config, name)
@@ -56,7 +96,9 @@ function M.new(config)
 		table = sql.parse_table(text_setting(config, "table", "identity.contacts_master")),
 		key = text_setting(config, "key", "contact_id"),
 		where = text_setting(config, "where"), location = text_setting(config, "location"),
-		page_rows = whole_setting(config, "page_rows", 1) or PAGE_ROWS,
+		page_rows = whole_setting(config, "page_rows", 1) or PAGE_ROWS, range_rows = whole_setting(config, "page_rows", 1),
+		parallel = whole_setting(config, "parallel", 1) or PARALLEL, read = read_setting(config),
+		labels = labels_setting(config), cost = cost,
 		max_bytes_billed = whole_setting(config, "max_bytes_billed", query.BILLED_MIN),
 		client = client.new(settings),
 	}, Source)
@@ -74,12 +116,16 @@ local function context(self, extra)
 	return c
 end
 
+local function table_path(self)
+	local t = self.table
+	return ("/projects/%s/datasets/%s/tables/%s"):format(
+		http.escape(t.project or self.client:project()), http.escape(t.dataset), http.escape(t.table))
+end
+
 -- tables.get: free, and the only place that tells when the table changed.
 local function get_table(self)
-	local t = self.table
-	local path = ("/projects/%s/datasets/%s/tables/%s"):format(
-		http.escape(t.project or self.client:project()), http.escape(t.dataset), http.escape(t.table))
-	local found = self.client:call({ path = path }, context(self)):json()
+	local res = self.client:call({ path = table_path(self) }, context(self))
+	local found = err.try(res.json, res)
 	if type(found) ~= "table" or type(found.schema) ~= "table" or type(found.schema.fields) ~= "table" then
 		err.raise { kind = "http", code = "shape", exit = 3, message =
 			("BigQuery's answer about table '%s' has no schema; is the URL right?"):format(full_name(self)) }
@@ -155,47 +201,130 @@ function Source:check(columns)
 	end
 end
 
-local function start(self, text, columns, parameters)
-	return query.start(self.client, {
+local function query_options(self, text, columns, parameters)
+	return {
 		sql = text, columns = columns, parameters = parameters, project = self.client:project(self.table.project),
-		page_rows = self.page_rows, location = self.location, max_bytes_billed = self.max_bytes_billed,
-		context = context(self, { where = self.where }),
-	})
+		page_rows = self.page_rows, range_rows = self.range_rows, location = self.location, labels = self.labels,
+		max_bytes_billed = self.max_bytes_billed, context = context(self, { where = self.where }),
+	}
+end
+
+-- What a query cost, added up.
+local function note_cost(self, summary)
+	self.cost.queries = self.cost.queries + 1
+	self.cost.bytes_processed = self.cost.bytes_processed + (summary.bytes_processed or 0)
+	self.cost.bytes_billed = self.cost.bytes_billed + (summary.bytes_billed or 0)
 end
 
 ---@class syncrun.BigQueryScan
 ---@field columns string[]
 ---@field only string[]? these keys only
+---@field since { column: string, at: integer }? rows whose timestamp in this column is not before `at` (microseconds)
 ---@field limit integer?
+---@field chain boolean? one request after the other, whatever bigquery.parallel says
 
---- The rows that pass the filter, in byte order of CAST(key AS STRING); empty pages are left out. The rows are counted:
---- fewer or more than BigQuery announced raise. After the end self.last says what was read and billed.
----@param o syncrun.BigQueryScan
----@return fun(): syncrun.Rows?
-function Source:scan(o)
+-- The options of a scan's query.
+local function scan_query(self, o)
 	local text = sql.select {
 		table = full_name(self), columns = o.columns, key = self.key, where = self.where, only = o.only ~= nil,
-		limit = o.limit,
+		since = o.since and o.since.column, limit = o.limit,
 	}
+	local parameters = {}
+	if o.only then parameters[#parameters + 1] = sql.ids_parameter(o.only) end
+	if o.since then parameters[#parameters + 1] = sql.since_parameter(o.since.at) end
+	local options = query_options(self, text, o.columns, parameters[1] and parameters)
+	options.parallel = o.chain and 1 or self.parallel
+	return options
+end
+
+local function version_of(t)
+	if type(t.streamingBuffer) == "table" or not t.etag then return nil end
+	return ("%s %s %s"):format(t.etag, t.lastModifiedTime or "-", t.numRows or "-")
+end
+
+local READABLE = { TABLE = true, SNAPSHOT = true }
+
+-- Is all of the table wanted, as it lies?
+local function wants_table(self, o)
+	return self.read == "table" and not (self.where or o.only or o.since or o.limit)
+end
+
+-- The table's own rows, nil when it has to be queried: only a table has some.
+local function start_data(self, o)
+	local found = get_table(self)
+	if not READABLE[found.type or "TABLE"] then
+		log.info("'%s' is a %s: it is queried, which is billed", full_name(self), found.type)
+		return nil
+	end
+	local fields, selected = data.select(found.schema.fields, o.columns)
+	if #fields ~= #o.columns then config_error("table '%s' lacks a column of the mapping", full_name(self)) end
+	return data.start(self.client, {
+		path = table_path(self), fields = fields, selected = selected, page_rows = self.page_rows,
+		range_rows = self.range_rows, parallel = o.chain and 1 or self.parallel, version = version_of(found),
+		now_version = function() return version_of(get_table(self)) end, context = context(self),
+	})
+end
+
+local function start_scan(self, o)
+	local run = wants_table(self, o) and start_data(self, o)
+	return run or query.start(self.client, scan_query(self, o))
+end
+
+--- The rows that pass the filter, in byte order of CAST(key AS STRING); empty pages are left out. (With read = "table"
+--- and nothing to filter: all rows in the table's own order, free of charge.) The rows are counted: fewer or more than
+--- BigQuery announced raise. After the end self.last says what was read and billed.
+---@param o syncrun.BigQueryScan
+---@return fun(): syncrun.Rows?
+---@return nil
+---@return nil
+---@return table closing ends what is under way, for the generic `for`
+function Source:scan(o)
 	local run, pages
 	self.last = nil
 	return function()
 		if not run then
-			run = start(self, text, o.columns, o.only and { sql.ids_parameter(o.only) })
+			run = start_scan(self, o)
 			pages = run:pages()
 		end
 		local page = pages()
-		if not page and not self.last then self.last = run:summary() end
+		if not page and not self.last then
+			self.last = run:summary()
+			if self.last.bytes_billed ~= 0 or run.head then note_cost(self, self.last) end
+		end
 		return page
+	end, nil, nil, setmetatable({}, { __close = function()
+		if run then run:close() end
+	end })
+end
+
+---@class syncrun.BigQueryEstimate
+---@field free boolean the table is read by tabledata.list
+---@field bytes_processed integer
+---@field bytes_billed integer what BigQuery would bill, when its cache does not hold the result
+---@field refused boolean more than max_bytes_billed
+
+--- What a scan would cost, by BigQuery's dry run: nothing runs and nothing is billed for it.
+---@param o syncrun.BigQueryScan
+---@return syncrun.BigQueryEstimate
+function Source:estimate(o)
+	if wants_table(self, o) and READABLE[get_table(self).type or "TABLE"] then
+		return { free = true, bytes_processed = 0, bytes_billed = 0, refused = false }
 	end
+	local bytes = query.dry_run(self.client, scan_query(self, o))
+	local billed = bytes == 0 and 0 or math.max(query.BILLED_MIN, (bytes + MIB - 1) // MIB * MIB)
+	return {
+		free = false, bytes_processed = bytes, bytes_billed = billed,
+		refused = self.max_bytes_billed ~= nil and billed > self.max_bytes_billed,
+	}
 end
 
 --- How many rows the table has, the filter left aside. BigQuery bills nothing for it, unless it is a view.
 ---@return integer
 function Source:count()
-	local run = start(self, ("SELECT COUNT(*) AS `n` FROM `%s`"):format(full_name(self)), { "n" })
-	local n
+	local text, n = ("SELECT COUNT(*) AS `n` FROM `%s`"):format(full_name(self)), nil
+	local run = query.start(self.client, query_options(self, text, { "n" }))
 	for page in run:pages() do n = page:get(1, "n") end
+	note_cost(self, run:summary())
 	if math.type(n) ~= "integer" then
 		err.raise { kind = "http", code = "shape", exit = 3, message = "BigQuery's answer holds no count of rows; run again" }
 	end
@@ -205,9 +334,8 @@ end
 --- A text that changes whenever the table does, nil when nothing tells (a view, or rows being streamed in).
 ---@return string?
 function Source:version()
-	local d = self:describe()
-	if d.streaming or not d.etag or not (d.kind == "TABLE" or d.kind == "SNAPSHOT") then return nil end
-	return ("%s %s %s"):format(d.etag, d.modified or "-", d.rows or "-")
+	local found = get_table(self)
+	return READABLE[found.type or "TABLE"] and version_of(found) or nil
 end
 
 --- Nothing is held open.

@@ -20,6 +20,13 @@ local STATUS = {
 	duplicate = { 409, "ALREADY_EXISTS" },
 	notImplemented = { 501, "UNIMPLEMENTED" },
 	internalError = { 500, "INTERNAL" },
+	backendError = { 503, "UNAVAILABLE" },
+	rateLimitExceeded = { 403, "PERMISSION_DENIED" },
+	quotaExceeded = { 403, "PERMISSION_DENIED" },
+	accessDenied = { 403, "PERMISSION_DENIED" },
+	jobRateLimitExceeded = { 400, "INVALID_ARGUMENT" },
+	jobBackendError = { 400, "INVALID_ARGUMENT" },
+	authError = { 401, "UNAUTHENTICATED" },
 }
 
 ---An error value with Google's reason.

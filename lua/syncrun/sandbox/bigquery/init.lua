@@ -5,6 +5,7 @@ local answers = require "syncrun.sandbox.bigquery.answers"
 local crypto = require "syncrun.crypto"
 local err = require "syncrun.err"
 local errors = require "syncrun.sandbox.bigquery.errors"
+local faults = require "syncrun.sandbox.bigquery.faults"
 local http = require "syncrun.http"
 local insert = require "syncrun.sandbox.bigquery.insert"
 local jobs = require "syncrun.sandbox.bigquery.jobs"
@@ -154,7 +155,7 @@ local function post_query(self, req, project)
 	local page, token =
 		result_page(self, job, { max_results = max_results, max_bytes = self.query_page, int64_timestamps = int64 })
 	local answer = answers.query(job, page, token)
-	if body.jobCreationMode == "JOB_CREATION_OPTIONAL" and not token then
+	if body.jobCreationMode == "JOB_CREATION_OPTIONAL" and not token and not req.needs_job then
 		answer.jobReference, answer.jobCreationReason = nil, nil
 	end
 	return answer
@@ -441,15 +442,30 @@ local function failure(e)
 	return errors.answer(errors.new("internalError", e.message))
 end
 
+-- The answer to a request that meets this fault, or none.
+local function respond(self, req, fault)
+	local response = fault and faults.answer(fault)
+	if response then
+		return response
+	end
+	req.needs_job = fault and fault.incomplete
+	local ok, answer = pcall(dispatch, self, req)
+	response = ok and answer or failure(answer)
+	return fault and faults.spoil(fault, response) or response
+end
+
 local function handle(self, req)
-	local extra = self.extra_routes[(req.path:gsub("%?.*$", ""))]
+	local path = req.path:gsub("%?.*$", "")
+	if path == "/_sandbox/faults" then
+		return self.faults:control(req, self)
+	end
+	local extra = self.extra_routes[path]
 	if extra then
 		return extra(req)
 	end
 	self.requests = self.requests + 1
-	local ok, response = pcall(dispatch, self, req)
-	response = ok and response or failure(response)
-	response.headers = { ["content-type"] = "application/json; charset=UTF-8" }
+	local response = respond(self, req, self.faults:take(req))
+	response.headers = response.headers or { ["content-type"] = "application/json; charset=UTF-8" }
 	return response
 end
 
@@ -465,14 +481,16 @@ end
 
 ---Fill the contacts table of a sandbox folder, replacing what is there, all or nothing.
 ---@param o table {dir=, file= (newline-delimited JSON) | records= (iterator of stored values by name),
----  project="sandbox", dataset="identity", table="contacts_master"}
+---  project="sandbox", dataset="identity", table="contacts_master", location="US"}
 ---@return table {rows=, replaced=, others={names of columns beyond the canonical ones}}
 function M.load(o)
 	local db <close> = open(o.dir)
 	local project, dataset, name = named(o)
 	local catalog = tables.open(db)
-	jobs.open(catalog, "US")
-	return load.load(catalog, { project = project, dataset = dataset, table = name, file = o.file, records = o.records })
+	jobs.open(catalog, o.location or "US")
+	return load.load(catalog, {
+		project = project, dataset = dataset, table = name, file = o.file, records = o.records, location = o.location,
+	})
 end
 
 ---Whether a sandbox folder already holds the contacts table.
@@ -490,7 +508,7 @@ end
 function M.start(o)
 	local db = open(o.dir)
 	local project, dataset = named(o)
-	local self = setmetatable({ db = db, requests = 0, writes = 0, recent = {} }, Service)
+	local self = setmetatable({ db = db, requests = 0, writes = 0, recent = {}, faults = faults.new() }, Service)
 	self.location, self.extra_routes = o.location or "US", o.extra_routes or {}
 	self.query_page, self.results_page = o.page_bytes or QUERY_PAGE, o.page_bytes or RESULTS_PAGE
 	self.tables = tables.open(db)

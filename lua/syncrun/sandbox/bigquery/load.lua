@@ -137,7 +137,7 @@ function M.load(tables, o)
 		schema, others = schema_of(o.file)
 	end
 	if not tables:find_dataset(o.project, o.dataset) then
-		tables:add_dataset(o.project, o.dataset, "US")
+		tables:add_dataset(o.project, o.dataset, o.location or "US")
 	end
 	local old = tables:find(o.project, o.dataset, o.table)
 	local count = tables.db:transaction(function()

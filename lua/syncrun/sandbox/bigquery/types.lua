@@ -106,9 +106,10 @@ local function read_clock(text)
 	local digits, after = rest:match("^%.(%d+)(.*)$")
 	if not digits then
 		return h * 3600 + mi * 60 + s, 0, rest
-	elseif #digits > 6 then
+	elseif digits:find("[^0]", 7) or #digits > 9 then
 		return nil
 	end
+	digits = digits:sub(1, 6) -- Google's Node client writes nanoseconds
 	return h * 3600 + mi * 60 + s, math.tointeger(tonumber(digits .. ("0"):rep(6 - #digits))), after
 end
 

@@ -3,6 +3,7 @@ local err = require "syncrun.err"
 local errors = require "syncrun.systems.bigquery.errors"
 local google = require "syncrun.google"
 local http = require "syncrun.http"
+local log = require "syncrun.log"
 
 local M = {}
 
@@ -26,13 +27,23 @@ local function emulator_url(value)
 	return origin .. (path == "" and "/bigquery/v2" or path)
 end
 
-local function find_credentials(config, url)
+local function find_credentials(config, url, record)
 	if config.emulator then return nil end
 	if not google.is_safe(url) then
 		err.raise { kind = "config", exit = 2, message =
 			("'%s' is neither https nor on this machine; credentials are not sent there"):format(url) }
 	end
-	return google.find(config)
+	return google.find(setmetatable({ on_attempt = record }, { __index = config }))
+end
+
+-- Every attempt goes on record: to the log, and to whoever asked for them.
+local function recorder(on_attempt)
+	return function(info)
+		local outcome = info.status or (info.error and info.error.message) or "no answer"
+		local say = info.attempt > 1 and log.info or log.debug
+		say("%s %s %s: attempt %d, %s, %.3f s", info.client, info.method, info.path, info.attempt, outcome, info.elapsed)
+		if on_attempt then on_attempt(info) end
+	end
 end
 
 --- A client from the source's config. With the emulator's variable nothing is authorized, else credentials are found
@@ -44,15 +55,16 @@ function M.new(config)
 	local retry = {}
 	for k, v in pairs(http.RETRY) do retry[k] = v end
 	for k, v in pairs(config.retry or {}) do retry[k] = v end
+	local record = recorder(config.on_attempt)
 	return setmetatable({
-		url = url, retry = retry, credentials = find_credentials(config, url), configured_project = config.project,
+		url = url, retry = retry, credentials = find_credentials(config, url, record), configured_project = config.project,
 		quota_project = config.quota_project,
 		http = http.client {
 			name = "BigQuery", base_url = url, follow = false, compress = true,
 			user_agent = "syncrun (gzip)", -- Google compresses only for clients that say gzip here as well
 			timeout = 600, idle_timeout = 90, -- an answer may be held back for the length of a long poll
 			max_body = 256 * MIB, -- a page is 20 MB of values, more as JSON; one huge row may make 100 MB
-			retry = retry,
+			retry = retry, on_attempt = record,
 		},
 	}, Client)
 end

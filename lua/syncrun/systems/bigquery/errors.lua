@@ -66,6 +66,7 @@ end
 ---@return "retry"|"rerun"|"fail"
 function M.action(failure)
 	local reason = failure.reason
+	if failure.status == 408 then return "retry" end -- the request timed out, whatever its reason: not the job
 	if RERUN[reason] then return "rerun" end
 	if RETRY[reason] then return failure.job and "rerun" or "retry" end
 	if FAIL[reason] or failure.job then return "fail" end

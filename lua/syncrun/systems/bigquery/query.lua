@@ -1,11 +1,14 @@
 -- One query, from jobs.query to its last page. Knows REST answers and their pages, nothing of mappings or tables.
 --
--- Rules: the result is complete when a page without pageToken came, never when one is short or empty; startIndex is
--- never sent; the rows received must add up to totalRows.
+-- Rules: a short result is followed by its tokens and is complete when a page without pageToken came, never when one is
+-- short or empty. A long one lies in the job's anonymous table, which nothing changes for a day: it is read by ranges of
+-- row numbers, several at once. startIndex and pageToken never stand in one request; the rows received must add up to
+-- totalRows.
 local crypto = require "syncrun.crypto"
 local err = require "syncrun.err"
 local errors = require "syncrun.systems.bigquery.errors"
 local http = require "syncrun.http"
+local ranges = require "syncrun.systems.bigquery.ranges"
 local rows = require "syncrun.rows"
 local task = require "syncrun.task"
 
@@ -100,7 +103,8 @@ local function results_classifier(self)
 	end, function() return failed end
 end
 
-local function get_results(self, token)
+-- `position` is where the page begins: {pageToken=} or {startIndex=, maxResults=}; nil while the job runs.
+local function get_results(self, position)
 	if not self.job then
 		errors.raise_shape("BigQuery speaks of more than it sent, but names no job to ask; run again")
 	end
@@ -108,8 +112,9 @@ local function get_results(self, token)
 	local res = self.client:send {
 		path = self.job.results, classify = classify,
 		query = {
-			location = self.job.location, timeoutMs = LONG_POLL, maxResults = self.page_rows, pageToken = token,
-			["formatOptions.useInt64Timestamp"] = "true",
+			location = self.job.location, timeoutMs = LONG_POLL, ["formatOptions.useInt64Timestamp"] = "true",
+			maxResults = position and position.maxResults or self.page_rows,
+			pageToken = position and position.pageToken, startIndex = position and position.startIndex,
 		},
 	}
 	local failure = failed() or errors.of(res)
@@ -173,20 +178,24 @@ local function request_of(o)
 	local request = {
 		query = o.sql, useLegacySql = false, location = o.location, timeoutMs = LONG_POLL, maxResults = o.page_rows,
 		formatOptions = { useInt64Timestamp = true }, labels = { app = "syncrun" },
+		jobCreationMode = "JOB_CREATION_OPTIONAL",
 	}
+	for name, value in pairs(o.labels or {}) do request.labels[name] = value end
 	if o.parameters then request.parameterMode, request.queryParameters = "NAMED", o.parameters end
 	if o.max_bytes_billed then request.maximumBytesBilled = ("%d"):format(o.max_bytes_billed) end
 	return request
 end
 
 --- Run a query up to its first page. Options: sql, columns (the names of the result's columns), project, page_rows,
---- location, parameters, max_bytes_billed, context (for messages).
+--- location, parameters, max_bytes_billed, labels, parallel (how many requests read a long result at once; 1: one after
+--- the other, by tokens), range_rows (nil: by the size of the first page), context (for messages).
 ---@param client syncrun.BigQueryClient
 ---@param o table
 ---@return syncrun.BigQueryRun
 function M.start(client, o)
 	local self = setmetatable({
 		client = client, project = o.project, location = o.location, page_rows = o.page_rows, context = o.context,
+		parallel = o.parallel or 1, range_rows = o.range_rows,
 	}, Run)
 	self.head = run(self, request_of(o))
 	check_fields(self.head, o.columns)
@@ -204,38 +213,74 @@ local function check_count(self, count, done)
 	end
 end
 
--- The rows and the scalars of the page behind this token; without a token of the first one, which is here already.
-local function get_page(self, token)
+-- The rows and the scalars of the page at this position; without one, of the first page, which is here already.
+local function get_page(self, position)
 	local polls = 0
 	while true do
-		local res = token and get_results(self, token)
+		local res = position and get_results(self, position)
 		local page, extra = read(rows.read_bigquery, res and res.body or self.head.text, self.head.fields)
-		if extra.jobComplete ~= false then return page, extra end
+		if extra.jobComplete ~= false then
+			self.page_count = self.page_count + 1
+			return page, extra
+		end
 		pause(polls, res.elapsed)
 		polls = polls + 1
 	end
 end
 
+-- A long rest behind the first page, by ranges; nil when it is not worth it.
+local function rest_by_ranges(self, first)
+	local total, n = self.head.total, #first
+	if self.parallel < 2 or not self.job or n == 0 or total <= n then return nil end
+	local size = self.range_rows or ranges.rows_for(#self.head.text, n)
+	if total - n <= size then return nil end
+	return ranges.start {
+		first = n, total = total, size = size, width = self.parallel,
+		read = function(from, count)
+			local page, extra = get_page(self, { startIndex = from, maxResults = count })
+			if whole(extra.totalRows) ~= total then
+				errors.raise_shape("BigQuery first spoke of %d rows, then of %s; run again", total, tostring(extra.totalRows))
+			end
+			return page
+		end,
+	}
+end
+
+-- The next page by tokens.
+local function advance(self, walk)
+	local page, extra = get_page(self, walk.token and { pageToken = walk.token })
+	local following = extra.pageToken ~= "" and extra.pageToken or nil
+	if following and following == walk.token then errors.raise_shape("BigQuery repeats a page token; run again") end
+	if not walk.token and following then self.ranges = rest_by_ranges(self, page) end
+	walk.token, walk.done, self.head.text = following, not following, nil
+	return page
+end
+
+local function next_page(self, walk)
+	if not self.ranges then return advance(self, walk) end
+	local page = self.ranges:next()
+	if not page then walk.done = true end
+	return page
+end
+
 --- The result's pages, empty ones left out. Raises when their rows do not add up to totalRows.
 ---@return fun(): syncrun.Rows?
 function Run:pages()
-	local token, done, count = nil, false, 0
+	local walk, count = { done = false }, 0
 	self.page_count = 0
-	local function advance()
-		local page, extra = get_page(self, token)
-		local following = extra.pageToken ~= "" and extra.pageToken or nil
-		if following and following == token then errors.raise_shape("BigQuery repeats a page token; run again") end
-		token, done, self.head.text = following, not following, nil
-		count, self.page_count = count + #page, self.page_count + 1
-		check_count(self, count, done)
-		return page
-	end
 	return function()
-		while not done do
-			local page = advance()
-			if #page > 0 then return page end
+		while not walk.done do
+			local page = next_page(self, walk)
+			count = count + (page and #page or 0)
+			check_count(self, count, walk.done)
+			if page and #page > 0 then return page end
 		end
 	end
+end
+
+--- Give up requests that are under way.
+function Run:close()
+	if self.ranges then self.ranges:close() end
 end
 
 --- What the query cost and found.
@@ -251,6 +296,21 @@ function Run:summary()
 		total = self.head.total, job = self.job and self.job.id, bytes_processed = self.head.bytes_processed,
 		bytes_billed = billed, cache_hit = self.head.cache_hit, pages = self.page_count,
 	}
+end
+
+--- What a query would process, as BigQuery's dry run tells it: nothing runs, nothing is billed.
+---@param client syncrun.BigQueryClient
+---@param o table as for start
+---@return integer bytes
+function M.dry_run(client, o)
+	local request = request_of(o)
+	request.dryRun, request.maximumBytesBilled, request.jobCreationMode = true, nil, nil
+	local path = ("/projects/%s/queries"):format(http.escape(o.project))
+	local head = read_head(client:call({ method = "POST", path = path, json = request }, o.context))
+	if not head.bytes_processed then
+		errors.raise_shape("BigQuery's dry run does not say how many bytes the query processes; is the URL right?")
+	end
+	return head.bytes_processed
 end
 
 --- The least that BigQuery bills a query for each table it reads, in bytes: a lower cap refuses every query.

@@ -45,13 +45,15 @@ end
 
 --- The statement of a scan, ordered by the key's text. The filter stands in parentheses of its own lines, so that
 --- neither an OR nor a comment in it reaches further.
----@param o { table: string, columns: string[], key: string, where: string?, only: boolean, limit: integer? }
+---@param o { table: string, columns: string[], key: string, where: string?, only: boolean, since: string?,
+---  limit: integer? } only: the keys of @ids; since: the column that must not be before @since
 ---@return string
 function M.select(o)
 	local columns, conditions, key = {}, {}, M.key_text(o.key)
 	for i, name in ipairs(o.columns) do columns[i] = M.quote(name) end
 	if o.where then conditions[1] = "(\n" .. o.where .. "\n)" end
 	if o.only then conditions[#conditions + 1] = key .. " IN UNNEST(@ids)" end
+	if o.since then conditions[#conditions + 1] = M.quote(o.since) .. " >= @since" end
 	local sql = ("SELECT %s FROM `%s`"):format(table.concat(columns, ", "), o.table)
 	if conditions[1] then sql = sql .. " WHERE " .. table.concat(conditions, " AND ") end
 	sql = sql .. " ORDER BY " .. key
@@ -69,6 +71,16 @@ function M.ids_parameter(ids)
 		name = "ids",
 		parameterType = { type = "ARRAY", arrayType = { type = "STRING" } },
 		parameterValue = { arrayValues = require "syncrun.json".array(values) },
+	}
+end
+
+--- The named parameter @since: a TIMESTAMP.
+---@param at integer microseconds since 1970
+---@return table
+function M.since_parameter(at)
+	return {
+		name = "since", parameterType = { type = "TIMESTAMP" },
+		parameterValue = { value = require "syncrun.time".format(at, 6) },
 	}
 end
 

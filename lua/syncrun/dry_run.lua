@@ -1,0 +1,104 @@
+--- A dry run: what a full run would cost in BigQuery, by BigQuery's own estimate, and whether each system is ready for it.
+--- No query runs, nothing is billed, nothing is written anywhere, not even here.
+local config_of = require "syncrun.config"
+local delta = require "syncrun.delta"
+local err = require "syncrun.err"
+local mapping_of = require "syncrun.mapping"
+local report = require "syncrun.report"
+local systems = require "syncrun.systems"
+
+local M = {}
+
+local MIB = 1024 * 1024
+
+--- Bytes for people: "10,485,760 bytes (10.0 MiB)".
+---@param n integer
+---@return string
+function M.bytes(n)
+	local text = ("%d"):format(n):reverse():gsub("(%d%d%d)", "%1,"):reverse():gsub("^,", "")
+	return ("%s bytes (%.1f MiB)"):format(text, n / MIB)
+end
+
+local function open(options)
+	local run = { options = options, notes = {}, say = report.stdout(options.quiet), code = 0 }
+	run.config = config_of.load { file = options.config }
+	run.mapping = mapping_of.load(run.config.mapping)
+	run.source, run.targets = systems.open(run.config, run.mapping)
+	run.selection = { columns = run.mapping:source_columns(), only = options.only, limit = options.limit }
+	if options.changed then delta.select(run) end
+	return run
+end
+
+local function exit_of(e)
+	return e.exit or ((e.kind == "config" or e.kind == "mapping" or e.kind == "usage") and 2 or 3)
+end
+
+local function say_cost(run, estimate)
+	if estimate.free then
+		run.say "  the table is read as it lies: nothing would be billed"
+		return
+	end
+	run.say("  the query would process %s", M.bytes(estimate.bytes_processed))
+	run.say("  and be billed as %s, unless BigQuery still has its result", M.bytes(estimate.bytes_billed))
+	local cap = run.source.max_bytes_billed
+	if not cap then return end
+	run.say("  at most %s may be billed: it %s", M.bytes(cap), estimate.refused and "would be refused" or "would run")
+	if estimate.refused then run.code = 2 end
+end
+
+local function look_at_source(run)
+	local described = run.source:describe()
+	run.source:check(run.selection.columns)
+	run.say("BigQuery: table %s, %s rows", run.config.bigquery.table,
+		described.rows and ("%d"):format(described.rows) or "an unknown number of")
+	say_cost(run, run.source:estimate(run.selection))
+end
+
+local function look_at(run, system)
+	local problems, e = err.try(system.check, system)
+	if e then
+		if e.kind == "cancelled" then err.raise(e) end
+		run.code = math.max(run.code, exit_of(e))
+		run.say("%s: %s", system.label, report.plain(e.message))
+	elseif #problems == 0 then
+		run.say("%s: ready; contacts that differ would be written there", system.label)
+	else
+		local makes = system.name == "sqlite" -- a full run makes and mends its own file
+		if not makes then run.code = math.max(run.code, 2) end
+		run.say("%s: %s", system.label, makes and "would be made:" or "not ready:")
+		for _, problem in ipairs(problems) do run.say("  %s", report.plain(problem.what)) end
+	end
+end
+
+local function look(run)
+	run.say "DRY RUN: no query runs, nothing is written"
+	run.say ""
+	look_at_source(run)
+	for _, system in ipairs(run.targets) do
+		if system.skipped then
+			run.say("%s: skipped (not configured: %s)", system.label, system.skipped)
+		else
+			look_at(run, system)
+		end
+	end
+	run.say ""
+	run.say "To compare every contact without writing: --skip-sync (its query is billed as above)"
+	return run.code
+end
+
+--- Look, and say what a full run with these options would cost and meet. Returns the exit code: 0 when it could begin,
+--- 2 when settings or schemas stand in its way or the cost exceeds the cap, 3 when a system is out of reach.
+---@param options table as for run.full
+---@return integer
+function M.run(options)
+	local run = open(options)
+	local code, e = err.try(look, run)
+	for _, system in ipairs(systems.configured(run.targets)) do err.try(system.close, system) end
+	if e then
+		e.exit = e.exit or exit_of(e)
+		err.raise(e)
+	end
+	return code
+end
+
+return M

@@ -58,6 +58,20 @@ function M.written(columns, mode)
 	return out
 end
 
+--- The end of an upsert: what becomes of a row whose key (the first column) is there already.
+---@param columns table[]
+---@param mode "create"|"update"
+---@return string
+function M.on_conflict(columns, mode)
+	local set = {}
+	for _, column in ipairs(M.written(columns, mode)) do
+		local name = M.name(column.name)
+		if column ~= columns[1] then set[#set + 1] = ("%s = excluded.%s"):format(name, name) end
+	end
+	return ("ON CONFLICT (%s) DO %s"):format(M.name(columns[1].name),
+		#set > 0 and "UPDATE SET " .. table.concat(set, ", ") or "NOTHING")
+end
+
 --- One outcome for every row of a page that a set-based statement took whole.
 ---@param n integer
 ---@return { state: string }[]

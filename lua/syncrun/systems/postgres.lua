@@ -241,16 +241,10 @@ end
 
 local function write_statement(self, mode)
 	local written = sql.written(self.columns, "create")
-	local set = {}
-	for _, column in ipairs(sql.written(self.columns, mode)) do
-		local name = sql.name(column.name)
-		if column ~= self.columns[1] then set[#set + 1] = ("%s = excluded.%s"):format(name, name) end
-	end
-	local key = sql.name(self.columns[1].name)
-	return ("INSERT INTO %s (%s) SELECT %s FROM unnest(%s) AS x(%s) ON CONFLICT (%s) DO %s RETURNING 1"):format(
+	return ("INSERT INTO %s (%s) SELECT %s FROM unnest(%s) AS x(%s) %s RETURNING 1"):format(
 		self.table, sql.list(written), sql.list(written, cast),
-		sql.list(written, function(_, i) return ("$%d::text[]"):format(i) end), sql.list(written), key,
-		#set > 0 and "UPDATE SET " .. table.concat(set, ", ") or "NOTHING")
+		sql.list(written, function(_, i) return ("$%d::text[]"):format(i) end), sql.list(written),
+		sql.on_conflict(self.columns, mode))
 end
 
 -- SQLSTATE classes that speak of the rows themselves: data, integrity, check option; program limits.

@@ -190,14 +190,8 @@ end
 
 local function write_statement(self, mode)
 	local written = sql.written(self.columns, "create")
-	local set = {}
-	for _, column in ipairs(sql.written(self.columns, mode)) do
-		local name = sql.name(column.name)
-		if column ~= self.columns[1] then set[#set + 1] = ("%s = excluded.%s"):format(name, name) end
-	end
-	return ("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (%s) DO %s"):format(self.table, sql.list(written),
-		("?, "):rep(#written):sub(1, -3), sql.name(self.columns[1].name),
-		#set > 0 and "UPDATE SET " .. table.concat(set, ", ") or "NOTHING")
+	return ("INSERT INTO %s (%s) VALUES (%s) %s"):format(self.table, sql.list(written),
+		("?, "):rep(#written):sub(1, -3), sql.on_conflict(self.columns, mode))
 end
 
 --- Write a batch in one transaction, taken or refused as one.

@@ -166,6 +166,11 @@ $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(OBJECTS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(C_FLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d $(LD_FLAGS) -o $@ $< $(OBJECTS) $(LD_LIBS)
 
+.PHONY: torture
+torture: all | packages ## 300 runs killed in the middle, 100 by Ctrl-C and 100 by a power cut, each completed by the next
+	@for how in 'kill --runs 300' 'int --runs 100' 'power --runs 100'; do \
+		SYNCRUN=$(BUILD)/syncrun python3 tests/torture/torture.py --how $$how --seed $${SEED:-$$(date +%s)} || exit 1; done
+
 .PHONY: bench
 bench: all | packages ## rates and peak memory of a full sync (CONTACTS="10000 100000")
 	@set -e; for script in tests/bench/*.sh; do SYNCRUN=$(BUILD)/syncrun $$script; done

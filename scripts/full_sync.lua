@@ -11,17 +11,24 @@ local options = args.parse(arg, {
 		"syncrun scripts/full_sync.lua --limit 10       the first ten",
 		"syncrun scripts/full_sync.lua --skip-sync      write nothing, only validate",
 		"syncrun scripts/full_sync.lua --only 12,4711   these two",
+		"syncrun scripts/full_sync.lua --changed        what changed since the last full run, in seconds",
 	},
 	options = {
 		{ "limit", type = "integer", min = 1, metavar = "N", help = "only the first N contacts, in order of contact_id" },
 		{ "skip-sync", type = "flag", help = "write nothing: validate what is there" },
 		{ "only", type = "list", metavar = "ID,…", help = "only these contacts" },
+		{ "changed", type = "flag", help = "only contacts whose updated_at says so since the last full run; not a proof" },
+		{ "dry-run", type = "flag", help = "tell what BigQuery would bill and what stands in the way; nothing runs" },
 		{ "config", type = "string", metavar = "FILE", help = "settings in Lua (flags and environment win)" },
 		{ "report", type = "string", metavar = "DIR", help = "where the report files go (default: in the state folder)" },
 		{ "json", type = "string", metavar = "FILE", help = "the run's summary as JSON" },
+		{ "trace-folds", type = "flag", help = "list every value that a system holds in another form, in values.jsonl" },
+		{ "deadline", type = "string", metavar = "10m", help = "end in time with a report of what was done; exit code 5" },
+		{ "keep", type = "string", metavar = "90d", help = "remove older runs from the ledger, and their reports" },
 		{ "strict-extras", type = "flag", help = "contacts in a target that BigQuery does not have: exit code 1" },
 		{ "quiet", type = "flag", help = "nothing on standard output" },
 	},
 })
 
+if options.dry_run then return require "syncrun.dry_run".run(options) end
 return run.full(options)

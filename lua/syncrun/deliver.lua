@@ -13,6 +13,8 @@ local MAX_TRIES = 6
 ---@field plan syncrun.Plan from model rows to what is written
 ---@field compare syncrun.Plan from model rows to what is compared
 ---@field key string the key's column in the target's rows
+---@field key_field string the key's field in the model's rows
+---@field ledger syncrun.Ledger
 ---@field outcome fun(key: string, state: string, reason: string?) called once per contact
 
 local function part(page, from, to)
@@ -22,8 +24,8 @@ end
 local function halves(batch)
 	local n = #batch.model
 	local middle = n // 2
-	return { model = part(batch.model, 1, middle), actual = part(batch.actual, 1, middle) },
-		{ model = part(batch.model, middle + 1, n), actual = part(batch.actual, middle + 1, n) }
+	return { model = part(batch.model, 1, middle), actual = part(batch.actual, 1, middle), reading = batch.reading },
+		{ model = part(batch.model, middle + 1, n), actual = part(batch.actual, middle + 1, n), reading = batch.reading }
 end
 
 local function index_by_key(page, key)
@@ -32,20 +34,33 @@ local function index_by_key(page, key)
 	return by_key
 end
 
--- Read the batch's contacts back: those that are there as expected are done; the rest in two batches by what is needed.
-local function reconcile(d, batch)
-	local expected = d.compare:apply(batch.model)
+local function keys_of(page, key)
 	local keys = {}
-	for i = 1, #expected do keys[i] = expected:text(i, d.key) end
+	for i = 1, #page do keys[i] = page:text(i, key) end
+	return keys
+end
+
+-- What the system holds of these contacts, and the record of having read it.
+local function read_back(d, keys)
+	local reading = d.ledger:read(d.target.name)
 	local found = d.target:fetch(keys)
+	d.ledger:was_read(reading, #found)
+	return found, reading
+end
+
+-- Read the batch's contacts back: those that are there as expected are done; the rest in two batches by what is needed.
+local function reconcile(d, batch, attempt)
+	local expected = d.compare:apply(batch.model)
+	local keys, there = keys_of(expected, d.key), {}
+	local found, reading = read_back(d, keys)
 	local at = index_by_key(found, d.key)
-	local create = { model = rows.new(batch.model:schema()) }
-	local update = { model = rows.new(batch.model:schema()), actual = rows.new(found:schema()) }
+	local create = { model = rows.new(batch.model:schema()), reading = reading }
+	local update = { model = rows.new(batch.model:schema()), actual = rows.new(found:schema()), reading = reading }
 	for i, key in ipairs(keys) do
 		local j = at[key]
 		local gone = j and found:schema():index "deletedAt" and not found:is_null(j, "deletedAt")
 		if j and not gone and rows.equal(expected, i, found, j, expected:schema():names()) then
-			d.outcome(key, "written")
+			there[#there + 1] = key
 		elseif j then
 			update.model:append(batch.model, i)
 			update.actual:append(found, j)
@@ -53,43 +68,65 @@ local function reconcile(d, batch)
 			create.model:append(batch.model, i)
 		end
 	end
+	if #there > 0 then d.ledger:found(attempt, there, reading) end
+	for _, key in ipairs(there) do d.outcome(key, "written") end
 	return create, update
 end
 
 local deliver
 
 -- A batch the server refused for its content is halved until the culprit stands alone.
-local function bisect(d, batch, mode, e, tries)
+local function bisect(d, batch, mode, e, tries, attempt, asked)
 	if #batch.model > 1 then
 		local first, second = halves(batch)
-		deliver(d, first, mode, tries)
-		deliver(d, second, mode, tries)
+		deliver(d, first, mode, tries, asked)
+		deliver(d, second, mode, tries, asked)
 		return
 	end
 	local expected = d.compare:apply(batch.model)
-	local create, update = reconcile(d, batch) -- an earlier, unanswered try may have landed
+	local create, update = reconcile(d, batch, attempt) -- an earlier, unanswered try may have landed
 	if #create.model + #update.model > 0 then d.outcome(expected:text(1, d.key), "rejected", e.message) end
 end
 
 -- No answer came: what became of the batch is found out by reading; only what is missing or differs is sent again.
-local function resolve(d, batch, e, tries)
+local function resolve(d, batch, e, tries, attempt)
 	if tries >= MAX_TRIES then err.raise(e) end
 	task.sleep(math.min(8, 0.25 * 2 ^ tries) * (0.5 + math.random() / 2))
-	local create, update = reconcile(d, batch)
+	local create, update = reconcile(d, batch, attempt)
 	if #create.model > 0 then deliver(d, create, "create", tries + 1) end
 	if #update.model > 0 then deliver(d, update, "update", tries + 1) end
 end
 
-deliver = function(d, batch, mode, tries)
+-- The server found what a new batch creates there already: an earlier try of it may have landed unseen (a connection that
+-- died is replaced, and the request repeated, below us). What is there as expected is done; only the rest is sent.
+local function settle(d, batch, e, tries, attempt)
+	local create, update = reconcile(d, batch, attempt)
+	if #create.model == #batch.model then return bisect(d, batch, "create", e, tries, attempt, true) end
+	if #create.model > 0 then deliver(d, create, "create", tries) end
+	if #update.model > 0 then deliver(d, update, "update", tries) end
+end
+
+local function accept(d, batch, attempt, outcomes, evidence)
+	local keys = keys_of(batch.model, d.key_field)
+	d.ledger:answered(attempt, keys, outcomes, evidence)
+	for i, outcome in ipairs(outcomes) do d.outcome(keys[i], outcome.state, outcome.reason) end
+end
+
+-- asked: it is known that nothing of the batch is there.
+deliver = function(d, batch, mode, tries, asked)
 	local page = d.plan:apply(batch.model)
+	local attempt = d.ledger:sending(d.target.name, mode, batch.model, d.key_field, batch.reading)
 	local outcomes, e = err.try(d.target.write, d.target,
 		{ rows = page, model = batch.model, actual = batch.actual }, mode)
-	if outcomes then
-		for i, outcome in ipairs(outcomes) do d.outcome(page:text(i, d.key), outcome.state, outcome.reason) end
+	if outcomes then return accept(d, batch, attempt, outcomes, e) end
+	if e.kind == "cancelled" then err.raise(e) end -- it stays as sent: the next run finds out by reading
+	d.ledger:failed(attempt, e)
+	if e.exists and mode == "create" and #batch.model > 1 and not asked then
+		settle(d, batch, e, tries, attempt)
 	elseif e.reject then
-		bisect(d, batch, mode, e, tries)
+		bisect(d, batch, mode, e, tries, attempt, asked)
 	elseif e.unknown then
-		resolve(d, batch, e, tries)
+		resolve(d, batch, e, tries, attempt)
 	else
 		err.raise(e)
 	end
@@ -97,7 +134,7 @@ end
 
 --- Deliver a batch; every contact of it gets exactly one outcome, or the system is lost and the error is raised.
 ---@param d syncrun.Delivery
----@param batch { model: syncrun.Rows, actual: syncrun.Rows? }
+---@param batch { model: syncrun.Rows, actual: syncrun.Rows?, reading: table } reading: what led to it
 ---@param mode "create"|"update"
 function M.deliver(d, batch, mode)
 	deliver(d, batch, mode, 0)

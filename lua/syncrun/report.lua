@@ -2,21 +2,16 @@
 --- byte goes through the redacting writer; text from outside cannot steer a terminal.
 local host = require "_syncrun.host"
 local json = require "syncrun.json"
+local plain = require "syncrun.plain"
+local report_values = require "syncrun.report_values"
 
 local M = {}
 
 local RULE = ("="):rep(60)
 local SHOWN = 10 -- contacts a block on stdout; the files have all
 
---- Text from outside, made harmless for a terminal: control characters and direction overrides are spelled out.
----@param text string
----@return string
-function M.plain(text)
-	text = text:gsub("[%z\1-\31\127]", function(c) return ("\\x%02x"):format(c:byte()) end)
-	text = text:gsub("\194[\128-\159]", function(c) return ("\\u%04x"):format(utf8.codepoint(c)) end)
-	return (text:gsub("\226\128[\170-\174]", function(c) return ("\\u%04x"):format(utf8.codepoint(c)) end)
-		:gsub("\226\129[\166-\169]", function(c) return ("\\u%04x"):format(utf8.codepoint(c)) end))
-end
+--- See syncrun.plain.
+M.plain = plain
 
 --- A writer to stdout that masks secrets; nothing is written when quiet.
 ---@param quiet boolean?
@@ -78,7 +73,7 @@ local function block(say, spool, phase, title, bullet, limit)
 	say("%s", title)
 	say(RULE)
 	local last
-	for row in db:each("SELECT pos, reason FROM finding WHERE phase = ? ORDER BY pos, rowid", phase) do
+	for row in db:each("SELECT pos, reason FROM finding WHERE phase = ? ORDER BY pos, system, rowid", phase) do
 		if row.pos ~= last then
 			n, last = n + 1, row.pos
 			if n <= limit then say("  %s %s", bullet, (contact_line(db, spool, row.pos))) end
@@ -129,7 +124,8 @@ local function say_extras(say, spool, limit)
 end
 
 local function say_notes(say, spool, notes, limit)
-	local before = spool.db:one("SELECT (SELECT count(*) FROM extra) + (SELECT count(*) FROM revived) AS n").n
+	local before = spool.db:one([[SELECT (SELECT count(*) FROM extra) + (SELECT count(*) FROM revived)
+		+ (SELECT count(*) FROM owned) AS n]]).n
 	if #notes == 0 and before == 0 then return end
 	for _, note in ipairs(notes) do say("%s", M.plain(note)) end
 	for row in spool.db:each("SELECT system, count(*) AS n FROM revived GROUP BY system") do
@@ -139,6 +135,7 @@ local function say_notes(say, spool, notes, limit)
 		end
 	end
 	say_extras(say, spool, limit)
+	report_values.say_owned(say, spool.db)
 	say ""
 end
 
@@ -180,12 +177,33 @@ local function lines_to(writer)
 	end
 end
 
+-- The values of a run that traced its folds, by contact: an iterator over (pos, system, fate), the worst of each first.
+local WORST = [[SELECT pos, system, CASE max(CASE fate WHEN 'rejected' THEN 3 WHEN 'lost' THEN 2 ELSE 1 END)
+	WHEN 3 THEN 'rejected' WHEN 2 THEN 'lost' ELSE 'folded' END AS fate FROM fate GROUP BY pos, system ORDER BY pos]]
+
+-- Contact by contact, in the order of pos: what worst(pos) became of its values, by system.
+local function worst_fates(run)
+	if not run.options.trace_folds then return function() return nil end end
+	local next_row = run.spool.db:each(WORST)
+	local row = next_row()
+	return function(pos)
+		local worst = {}
+		for _, system in ipairs(run.systems) do worst[system.label] = not system.skipped and "exact" or nil end
+		while row and row.pos == pos do
+			worst[row.system] = row.fate
+			row = next_row()
+		end
+		return worst
+	end
+end
+
 -- One line a contact, in the source's order: its verdict in every system.
 local function write_contacts(writer, run)
 	local spool, db = run.spool, run.spool.db
-	local finding = db:each "SELECT pos, system, phase, kind, reason FROM finding ORDER BY pos, rowid"
-	local open = finding()
-	for row in db:each(("SELECT pos, %s AS id, %s AS name FROM source ORDER BY pos"):format(spool.key, spool.name_field)) do
+	local finding = db:each "SELECT pos, system, phase, kind, reason FROM finding ORDER BY pos, system, rowid"
+	local open, worst_of = finding(), worst_fates(run)
+	local sql = ("SELECT pos, %s AS id, %s AS name FROM source ORDER BY pos"):format(spool.key, spool.name_field)
+	for row in db:each(sql) do
 		local systems, errors, issues = {}, json.array {}, json.array {}
 		for _, system in ipairs(run.systems) do systems[system.label] = system.skipped and "skipped" or "verified" end
 		while open and open.pos == row.pos do
@@ -196,15 +214,15 @@ local function write_contacts(writer, run)
 		end
 		writer:write(json.encode {
 			contact_id = row.id or json.null, name = row.name or json.null, systems = systems, errors = errors,
-			issues = issues,
+			issues = issues, values = worst_of(row.pos),
 		} .. "\n")
 	end
 end
 
 local function write_issues(writer, run)
 	local spool = run.spool
-	for row in spool.db:each(([[SELECT %s AS id, %s AS name, system, phase, kind, field, actual, expected, reason
-		FROM finding JOIN source USING (pos) ORDER BY pos, finding.rowid]]):format(spool.key, spool.name_field)) do
+	for row in spool.db:each(([[SELECT %s AS id, %s AS name, system, phase, kind, field, actual, expected, stored, reason
+		FROM finding JOIN source USING (pos) ORDER BY pos, system, finding.rowid]]):format(spool.key, spool.name_field)) do
 		local line = {}
 		for key, value in pairs(row) do line[key] = value end
 		line.contact_id, line.id = row.id or json.null, nil
@@ -225,7 +243,8 @@ function M.summary(run)
 		version = host.version, started_at = run.started_at, finished_at = run.finished_at, exit_code = run.exit,
 		total = run.totals.total, synced = run.totals.synced, validated = run.totals.validated, errors = run.totals.errors,
 		issues = run.totals.issues, success = run.good, notes = json.array(run.notes), systems = json.array(systems),
-		source = run.source, options = run.options, peak_memory_bytes = host.peak_memory(),
+		owned = json.array(report_values.owned(run.spool.db)), source = run.source, options = run.options,
+		peak_memory_bytes = host.peak_memory(),
 	}, { pretty = true }) .. "\n"
 end
 
@@ -238,14 +257,44 @@ function M.file(path, f)
 	writer:close()
 end
 
---- All report files into a folder: report.txt, report.json, contacts.jsonl, issues.jsonl.
+--- Raise now, not after hours, when this file cannot be written later. An existing one is left as it is.
+---@param path string
+---@param folder string? made when it is not there
+function M.try_file(path, folder)
+	if folder then host.make_folder(folder) end
+	local probe = path .. ".new"
+	host.create(probe):close()
+	os.remove(probe)
+end
+
+-- What the source's queries cost.
+local function say_cost(say, source)
+	say("BigQuery billed %d bytes (%.1f MiB) for %d queries, which processed %d bytes", source.bytes_billed,
+		source.bytes_billed / (1024 * 1024), source.queries, source.bytes_processed)
+end
+
+local function write_report(writer, run)
+	local say = lines_to(writer)
+	M.body(say, run, math.maxinteger)
+	say_cost(say, run.source)
+	report_values.say_fates(say, run.systems)
+end
+
+--- All report files into a folder: report.txt, report.json, contacts.jsonl, issues.jsonl; values.jsonl when folds were
+--- traced; owned.jsonl when people changed what is theirs.
 ---@param dir string
 ---@param run table
 function M.files(dir, run)
 	host.make_folder(dir)
-	M.file(dir .. "/report.txt", function(w) M.body(lines_to(w), run, math.maxinteger) end)
+	M.file(dir .. "/report.txt", function(w) write_report(w, run) end)
 	M.file(dir .. "/contacts.jsonl", function(w) write_contacts(w, run) end)
 	M.file(dir .. "/issues.jsonl", function(w) write_issues(w, run) end)
+	if run.options.trace_folds then
+		M.file(dir .. "/values.jsonl", function(w) report_values.write_fates(w, run.spool) end)
+	end
+	if run.spool.db:one "SELECT count(*) AS n FROM owned".n > 0 then
+		M.file(dir .. "/owned.jsonl", function(w) report_values.write_owned(w, run.spool) end)
+	end
 	M.file(dir .. "/report.json", function(w) w:write(M.summary(run)) end)
 end
 

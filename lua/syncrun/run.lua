@@ -1,8 +1,11 @@
 --- A full run: take the source's snapshot, sync every target side by side, read everything back, judge, report.
 --- scripts/full_sync.lua calls this; the parts are syncrun.spool, sync, deliver, report and the systems.
 local config_of = require "syncrun.config"
+local delta = require "syncrun.delta"
 local err = require "syncrun.err"
+local frame = require "syncrun.frame"
 local host = require "_syncrun.host"
+local json = require "syncrun.json"
 local log = require "syncrun.log"
 local mapping_of = require "syncrun.mapping"
 local report = require "syncrun.report"
@@ -12,6 +15,7 @@ local sync = require "syncrun.sync"
 local systems = require "syncrun.systems"
 local task = require "syncrun.task"
 local time = require "syncrun.time"
+local values = require "syncrun.values"
 
 local M = {}
 
@@ -29,31 +33,55 @@ local function exit_of(e)
 	return EXIT.unreachable
 end
 
--- Ask every system whether it can be reached and fits the mapping. Nil when all is well, else the exit code.
-local function refuse(run)
-	local list = { run.source, table.unpack(systems.configured(run.targets)) }
-	local problems, errors = systems.each(list, function(system)
-		if system == run.source then
-			system:check(run.mapping:source_columns())
-			return {}
-		end
-		if system.name == "sqlite" and not run.options.skip_sync then system:setup(true) end
-		return system:check()
-	end)
-	local code
+-- The problems that stand in the way: a local file of ours is made, and mended, by the run itself.
+local function obstacles(run, system, found)
+	if system.name ~= "sqlite" or run.options.skip_sync then return found end
+	local left = {}
+	for _, problem in ipairs(found) do
+		if not problem.sql then left[#left + 1] = problem end
+	end
+	return left
+end
+
+local function say_problems(system, found)
+	local more, makes = #found > 1 and (" and %d more"):format(#found - 1) or "", false
+	for _, problem in ipairs(found) do makes = makes or problem.sql ~= nil or problem.request ~= nil end
+	say_error(system.label, { message = ("%s%s; run 'syncrun scripts/setup.lua' to see%s"):format(found[1].what, more,
+		makes and ", with --apply to make it" or "") })
+end
+
+local function say_errors(errors, code)
 	for _, failed in ipairs(errors) do
 		say_error(failed.system.label, failed.error)
 		code = math.max(code or 0, exit_of(failed.error))
 	end
+	return code
+end
+
+-- Ask every system whether it can be reached and fits the mapping; make the local file last, when nothing else is wrong.
+-- Nil when all is well, else the exit code.
+local function refuse(run)
+	local list = { run.source, table.unpack(systems.configured(run.targets)) }
+	local problems, errors = systems.each(list, function(system)
+		if system ~= run.source then return system:check() end
+		system:check(run.mapping:source_columns())
+		return {}
+	end)
+	local code = say_errors(errors)
+	if #list == 1 then
+		say_error("targets", { message = "none is configured; set TWENTY_API_URL, SUPABASE_DB_URL or LOCAL_DB" })
+		code = math.max(code or 0, EXIT.usage)
+	end
 	for i, found in ipairs(problems) do
-		if found and #found > 0 then
-			local more = #found > 1 and (" and %d more"):format(#found - 1) or ""
-			say_error(list[i].label, { message = ("%s%s; run 'syncrun scripts/setup.lua' to see, with --apply to make it")
-				:format(found[1].what, more) })
+		local left = found and obstacles(run, list[i], found) or {}
+		if #left > 0 then
+			say_problems(list[i], left)
 			code = math.max(code or 0, EXIT.usage)
 		end
 	end
-	return code
+	if code or run.options.skip_sync then return code end
+	local _, failed = systems.each(list, function(system) return system.name == "sqlite" and system:setup(true) end)
+	return say_errors(failed)
 end
 
 -- ---- the snapshot
@@ -72,8 +100,9 @@ local function judge_source(run, page, first)
 			end
 		end
 		for _, rule in ipairs(rules) do
-			local wrong = rule(contact)
+			local wrong, e = err.try(rule, contact) -- a check judges, it never stops a run
 			if wrong then issue("BigQuery: " .. tostring(wrong)) end
+			if e then issue(("BigQuery: a check failed (%s)"):format(e.message)) end
 		end
 	end
 end
@@ -85,20 +114,69 @@ local function record_source_issues(run)
 	run.source_issues = {}
 end
 
+-- What the mapping itself folds, or cannot carry over: the latter keeps a contact from every system, unless it is declared
+-- that it may be written.
+local function judge_values(run, page, first)
+	run.watch(page, function(i, fate)
+		local pos, on_loss = first + i, run.mapping.by_name[fate.column].on_loss
+		local what = values.reason(page, i, fate, on_loss)
+		run.spool:note_fate { pos = pos, system = "BigQuery", field = fate.column, fate = fate.fate, note = fate.note,
+			stored = page:text(i, fate.column), reason = "BigQuery: " .. what }
+		if fate.fate == "rejected" or (fate.fate == "lost" and on_loss == "reject") then
+			run.spool:reject(pos, what)
+		elseif fate.fate == "lost" then
+			run.spool:find { pos = pos, system = "BigQuery", phase = "validate", kind = "lost", field = fate.column,
+				stored = page:text(i, fate.column), reason = "BigQuery: " .. what }
+		end
+	end)
+end
+
+local function say_head(run)
+	report.head(run.say)
+	run.say(run.options.skip_sync and "Step 1: Skipped (--skip-sync)" or "Step 1: Syncing all contacts...")
+	run.say ""
+end
+
 local function take_snapshot(run)
-	local to_model
 	run.source_issues = {}
 	run.version = run.source.version and run.source:version() or nil
 	local n = 0
-	for page in run.source:scan(run.selection) do
-		to_model = to_model or run.mapping:to_model(page:schema())
+	local next_page, _, _, _ <close> = run.source:scan(run.selection)
+	local page = next_page()
+	local to_model
+	if page then
+		to_model, run.source_plan = run.mapping:to_model(page:schema())
+		run.watch = values.watch(run.source_plan, run.options.trace_folds)
+	end
+	if not run.selection.chain then say_head(run) end -- not earlier: a refused query or a bad mapping prints nothing
+	while page do
+		frame.check_deadline(run)
 		local model = to_model(page)
 		run.spool:add(model)
+		run.ledger:see(model, run.mapping.key)
 		judge_source(run, model, n)
+		judge_values(run, model, n)
 		record_source_issues(run)
 		n = n + #page
+		page = next_page()
 	end
 	run.spool:seal()
+	run.ledger:leave_out(run.spool:bad_keys())
+end
+
+-- A table that changed while it was read is read once more, by page tokens, which stay on the table as it was.
+local function take_steady_snapshot(run)
+	local _, e = err.try(function()
+		take_snapshot(run)
+		return true
+	end)
+	if not e then return end
+	if e.code ~= "changed" then err.raise(e) end
+	log.info("%s", e.message)
+	run.selection.chain = true
+	run.spool:clear()
+	run.ledger:unsee()
+	take_snapshot(run)
 end
 
 -- The filter's own line: how many rows of the table it left out.
@@ -114,15 +192,12 @@ local function errors_so_far(run)
 	return run.spool.db:one "SELECT count(DISTINCT pos) AS n FROM finding WHERE phase = 'sync'".n
 end
 
--- Every error of a target but a cancellation means that this system is lost; the others go on.
-local function guarded(target, f)
-	local _, e = err.try(function()
-		f()
-		return true
-	end)
+-- Every error of a target but a cancellation, and those that are ours, means that this system is lost; the others go on.
+local function guarded(run, target, f)
+	local _, e = err.try(frame.within, run, f)
 	if not e then return end
-	if e.kind == "cancelled" or e.kind == "script" or e.kind == "internal" then err.raise(e) end
-	log.error("%s was lost: %s", target.label, e.message)
+	if e.ledger or e.kind == "cancelled" or e.kind == "script" or e.kind == "internal" then err.raise(e) end
+	if e.code ~= "deadline" then log.error("%s was lost: %s", target.label, e.message) end
 	target:lose(e)
 end
 
@@ -140,7 +215,7 @@ local function sync_targets(run)
 	if run.options.skip_sync then progress = function() end end
 	for _, target in ipairs(run.states) do target.on_progress = progress end
 	task.map(run.states, { limit = #run.states }, function(target)
-		guarded(target, function() target:sync(not run.options.skip_sync) end)
+		guarded(run, target, function() target:sync(not run.options.skip_sync) end)
 		target.finished = run.spool.total
 	end)
 	progress()
@@ -148,12 +223,14 @@ end
 
 local function validate_targets(run)
 	task.map(run.states, { limit = #run.states }, function(target)
-		if not target.lost then guarded(target, function() target:validate() end) end
+		if not target.lost then guarded(run, target, function() target:validate() end) end
 	end)
 end
 
--- Has the source changed since the snapshot was taken? Then it is read again: what is gone there is named.
-local function validate_source(run)
+local REMARK = " (its row in BigQuery was changed after it was read)"
+
+-- Has the source changed since the snapshot was taken? Then it is read again: what is gone or changed there is named.
+local function reread_source(run)
 	if not run.version or run.source:version() == run.version then return end
 	local again = spool_of.open(run.folder .. "/again.db", run.spool.schema, run.mapping.key, run.name_field)
 	local to_model
@@ -171,6 +248,7 @@ local function validate_source(run)
 		local need = merger:step()
 		local found = merger:take()
 		changed = changed + #found.differ + #found.extra
+		for _, pair in ipairs(found.differ) do run.spool:remark(page:text(pair.e, run.mapping.key), REMARK) end
 		for _, i in ipairs(found.missing) do
 			run.spool:find { key = page:text(i, run.mapping.key), system = "BigQuery", phase = "validate", kind = "missing",
 				reason = "Missing in BigQuery (deleted there during the run)" }
@@ -185,24 +263,46 @@ local function validate_source(run)
 	end
 	again:close()
 	if changed > 0 then
-		run.notes[#run.notes + 1] = ("Changed in BigQuery during the run: %d contacts (the next run syncs them)"):format(changed)
+		run.notes[#run.notes + 1] =
+			("Changed in BigQuery during the run: %d contacts (the next run syncs them)"):format(changed)
 	end
+end
+
+-- Everything is written and judged by now: a source that cannot be asked again leaves the run incomplete, no more.
+local function validate_source(run)
+	local _, e = err.try(frame.within, run, function() reread_source(run) end)
+	if not e then return end
+	if e.kind == "cancelled" or e.kind == "script" or e.kind == "internal" then err.raise(e) end
+	run.source_lost = e
+	run.notes[#run.notes + 1] = ("Not known whether BigQuery changed during the run (%s)"):format(e.message)
 end
 
 -- ---- the end
 
 local function system_summaries(run)
-	local list = { { label = "BigQuery", name = "bigquery" } }
+	local counts = run.source_plan and run.source_plan:counts()
+	local list = { {
+		label = "BigQuery", name = "bigquery", fates = counts, columns = run.mapping:schema():names(),
+		merges = values.merged(run.mapping.fields, counts or {}),
+	} }
 	local by_label = {}
 	for _, target in ipairs(run.states) do by_label[target.label] = target end
 	for _, system in ipairs(run.targets) do
 		local target = by_label[system.label]
 		list[#list + 1] = target and {
 			label = system.label, name = system.name, counts = target.counts, lost = target.lost and target.lost.message,
-			fates = target.compare:counts(),
+			fates = target.compare:counts(), columns = target.compare:schema():names(),
+			merges = values.merged(target.projection, target.compare:counts()),
 		} or { label = system.label, skipped = system.skipped }
 	end
 	return list
+end
+
+local function late(run)
+	for _, target in ipairs(run.states) do
+		if target.lost and target.lost.code == "deadline" then return true end
+	end
+	return false
 end
 
 local function exit_code(run)
@@ -210,12 +310,23 @@ local function exit_code(run)
 	for _, target in ipairs(run.states) do
 		lost, wrote = lost or target.lost ~= nil, wrote or target.wrote
 	end
-	if lost then return wrote and EXIT.incomplete or EXIT.unreachable end
-	if run.totals.errors > 0 or run.totals.issues > 0 then return EXIT.different end
+	if lost then return (wrote or late(run)) and EXIT.incomplete or EXIT.unreachable end
+	if run.source_lost then return EXIT.incomplete end
+	if run.totals.errors > 0 or run.totals.issues > 0 or run.absent then return EXIT.different end
 	if run.options.strict_extras and run.spool.db:one "SELECT count(*) AS n FROM extra".n > 0 then
 		return EXIT.different
 	end
 	return EXIT.equal
+end
+
+-- Contacts asked for by name that the source does not have.
+local function note_absent(run)
+	for _, id in ipairs(run.options.only or {}) do
+		if not run.spool:has(id) then
+			run.absent = true
+			run.notes[#run.notes + 1] = ("Not in BigQuery: %s"):format(id)
+		end
+	end
 end
 
 local function note_unused(run)
@@ -224,7 +335,7 @@ local function note_unused(run)
 	for _, column in ipairs(run.source:describe().columns) do
 		if not used[column.name] then unused[#unused + 1] = column.name end
 	end
-	run.unmapped = unused
+	run.unmapped = json.array(unused)
 	if #unused > 0 then log.info("not in the mapping, so not synced: %s", table.concat(unused, ", ")) end
 end
 
@@ -234,9 +345,12 @@ local function finish(run)
 	run.finished_at = time.format(time.now(), 3)
 	run.exit = exit_code(run)
 	run.good = run.exit == EXIT.equal
-	local last = run.source.last or {}
-	run.source = { table = run.config.bigquery.table, rows = run.totals.total, bytes_processed = last.bytes_processed,
-		bytes_billed = last.bytes_billed, job = last.job, unmapped_columns = run.unmapped }
+	delta.note(run)
+	delta.remember(run)
+	local last, cost = run.source.last or {}, run.source.cost
+	run.source = { table = run.config.bigquery.table, rows = run.totals.total, queries = cost.queries,
+		bytes_processed = cost.bytes_processed, bytes_billed = cost.bytes_billed, job = last.job,
+		attempts = cost.attempts, retries = cost.retries, unmapped_columns = run.unmapped }
 	report.body(run.say, run)
 	report.files(run.options.report or run.folder, run)
 	if run.options.json then report.file(run.options.json, function(w) w:write(report.summary(run)) end) end
@@ -251,6 +365,7 @@ local function open(options)
 	run.source, run.targets = systems.open(run.config, run.mapping)
 	run.selection = { columns = run.mapping:source_columns(), only = options.only, limit = options.limit }
 	run.by_key = options.only ~= nil or options.limit ~= nil
+	if options.changed then delta.select(run) end
 	run.name_field = run.mapping.by_name.canonical_name and "canonical_name" or run.mapping.key
 	run.say = report.stdout(options.quiet)
 	return run
@@ -261,25 +376,40 @@ local function close(run)
 	for _, system in ipairs(systems.configured(run.targets)) do err.try(system.close, system) end
 end
 
-local function sync_and_validate(run)
-	run.folder = ("%s/runs/%s-%d"):format(run.config.state, time.format(time.now(), 0):gsub("[:-]", ""), host.pid())
-	host.make_folder(run.folder)
-	run.spool = spool_of.open(run.folder .. "/spool.db", run.mapping:schema(), run.mapping.key, run.name_field)
-	report.head(run.say)
-	run.say(run.options.skip_sync and "Step 1: Skipped (--skip-sync)" or "Step 1: Syncing all contacts...")
-	run.say ""
-	take_snapshot(run)
-	note_filter(run)
-	note_unused(run)
-	run.progress = report.progress(run.say, run.spool.total, run.options.quiet)
-	run.states = {}
+local function is_ours(run, system)
+	if run.ledger.db then return function(key) return run.ledger:wrote(system.name, key) end end
+end
+
+local function open_targets(run)
+	local states = {}
 	for _, system in ipairs(run.targets) do
 		if system.skipped then
 			run.notes[#run.notes + 1] = ("Skipped: %s (not configured: %s)"):format(system.label, system.skipped)
 		else
-			run.states[#run.states + 1] = sync.target(system, run.spool, { by_key = run.by_key })
+			states[#states + 1] = sync.target(system, run.spool, { by_key = run.by_key, checks = run.checks,
+				trace_folds = run.options.trace_folds, ledger = run.ledger, settle = run.config.settle,
+				is_ours = is_ours(run, system) })
 		end
 	end
+	return states
+end
+
+-- What was asked for must be writable before anything is written elsewhere.
+local function try_files(run)
+	if run.options.report then report.try_file(run.options.report .. "/report.json", run.options.report) end
+	if run.options.json then report.try_file(run.options.json) end
+end
+
+local function sync_and_validate(run)
+	try_files(run)
+	host.make_folder(run.folder)
+	run.spool = spool_of.open(run.folder .. "/spool.db", run.mapping:schema(), run.mapping.key, run.name_field)
+	run.states = open_targets(run)
+	take_steady_snapshot(run)
+	note_filter(run)
+	note_unused(run)
+	note_absent(run)
+	run.progress = report.progress(run.say, run.spool.total, run.options.quiet)
 	sync_targets(run)
 	if not run.options.skip_sync then run.say "" end
 	run.say "Step 2: Generating validation report..."
@@ -290,14 +420,18 @@ local function sync_and_validate(run)
 end
 
 --- A full run. Returns the exit code; prints the report on stdout.
----@param options table limit, skip_sync, only, config, report, json, quiet, strict_extras
+---@param options table limit, skip_sync, only, changed, config, report, json, quiet, strict_extras
 ---@return integer
 function M.full(options)
 	local run = open(options)
 	local code, e = err.try(function()
+		frame.enter(run)
 		return refuse(run) or sync_and_validate(run)
 	end)
-	task.shielded(close, run)
+	task.shielded(function()
+		close(run)
+		code = frame.leave(run, code, e)
+	end)
 	if not code then err.raise(e) end
 	return code
 end

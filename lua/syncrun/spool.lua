@@ -1,5 +1,6 @@
 --- The run's own SQLite file: the source's snapshot as model rows, the pages of systems that cannot deliver key order,
 --- and what was found. Memory stays flat however many contacts there are. It is scratch: deleted when the run ends.
+local rows = require "syncrun.rows"
 local sql = require "syncrun.sql"
 local sqlite = require "syncrun.sqlite"
 
@@ -20,9 +21,14 @@ CREATE TABLE finding (
 	kind TEXT NOT NULL,    -- rejected failed lost missing mismatched repeated source check
 	field TEXT,            -- as that system names it
 	actual TEXT, expected TEXT,
+	stored TEXT,           -- of a lost value: what is, or would be, left of it
 	reason TEXT NOT NULL   -- the line, without its bullet
 );
 CREATE INDEX finding_pos ON finding (pos);
+CREATE TABLE fate (pos INTEGER NOT NULL, system TEXT NOT NULL, field TEXT NOT NULL, fate TEXT NOT NULL,
+	note TEXT NOT NULL, stored TEXT, reason TEXT NOT NULL);
+CREATE TABLE owned (pos INTEGER NOT NULL, system TEXT NOT NULL, field TEXT NOT NULL, own TEXT NOT NULL, expected TEXT,
+	actual TEXT, editor TEXT);
 CREATE TABLE extra (system TEXT NOT NULL, k TEXT NOT NULL, name TEXT);
 CREATE TABLE revived (system TEXT NOT NULL, pos INTEGER NOT NULL);
 ]]
@@ -52,13 +58,18 @@ function Spool:add(page)
 	self.db:insert_rows(self.insert, page, 1, #page, { raw = true })
 end
 
+--- Forget the snapshot: it is taken anew.
+function Spool:clear()
+	self.db:exec "DELETE FROM source; DELETE FROM bad; DELETE FROM finding; DELETE FROM fate;"
+end
+
 --- The snapshot is complete: index it and set aside the rows that cannot be synced (no key, a repeated key).
 ---@return integer total
 function Spool:seal()
 	local db, key = self.db, self.key
 	db:exec(("CREATE INDEX source_key ON source (%s)"):format(key))
-	db:run(("INSERT INTO bad SELECT pos, 'contact_id is null' FROM source WHERE %s IS NULL"):format(key))
-	db:run(([[INSERT INTO bad
+	db:run(("INSERT OR IGNORE INTO bad SELECT pos, 'contact_id is null' FROM source WHERE %s IS NULL"):format(key))
+	db:run(([[INSERT OR IGNORE INTO bad
 		SELECT pos, 'contact_id is repeated, row ' || row_number() OVER (PARTITION BY %s ORDER BY pos)
 		|| ' of ' || count(*) OVER (PARTITION BY %s) FROM source WHERE %s IN
 		(SELECT %s FROM source WHERE %s IS NOT NULL GROUP BY %s HAVING count(*) > 1)]]):format(key, key, key, key, key,
@@ -97,11 +108,11 @@ function Spool:position(key)
 end
 
 --- Record what was found about a contact.
----@param finding table pos or key; system, phase, kind, reason; field, actual, expected where there are any
+---@param finding table pos or key; system, phase, kind, reason; field, actual, expected, stored where there are any
 function Spool:find(finding)
-	self.db:run([[INSERT INTO finding (pos, system, phase, kind, field, actual, expected, reason)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)]], finding.pos or self:position(finding.key), finding.system, finding.phase,
-		finding.kind, finding.field, finding.actual, finding.expected, finding.reason)
+	self.db:run([[INSERT INTO finding (pos, system, phase, kind, field, actual, expected, stored, reason)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)]], finding.pos or self:position(finding.key), finding.system, finding.phase,
+		finding.kind, finding.field, finding.actual, finding.expected, finding.stored, finding.reason)
 end
 
 --- The same finding for every good contact whose key is after `after` (nil: all).
@@ -111,10 +122,113 @@ function Spool:find_all(finding, after)
 		finding.system, finding.phase, finding.kind, finding.reason, after, after)
 end
 
---- Forget what a former pass judged about a system: it is read again.
-function Spool:forget(system)
-	self.db:run("DELETE FROM finding WHERE system = ? AND phase = 'validate'", system)
+--- A contact that is not synced at all: no system could be given what the mapping made of it. Before seal().
+---@param pos integer
+---@param reason string
+function Spool:reject(pos, reason)
+	self.db:run("INSERT OR IGNORE INTO bad VALUES (?, ?)", pos, reason)
+end
+
+--- Record what became of a value that is not exact.
+---@param f table pos or key; system, field, fate, note, stored, reason
+function Spool:note_fate(f)
+	self.db:run("INSERT INTO fate VALUES (?, ?, ?, ?, ?, ?, ?)", f.pos or self:position(f.key), f.system, f.field, f.fate,
+		f.note, f.stored, f.reason)
+end
+
+--- Record what a system holds in a field that the source does not rule.
+---@param o table key, system, field, own, expected, actual, editor
+function Spool:note_owned(o)
+	self.db:run("INSERT INTO owned VALUES (?, ?, ?, ?, ?, ?, ?)", self:position(o.key), o.system, o.field, o.own,
+		o.expected, o.actual, o.editor)
+end
+
+--- Forget what a former pass noted of a system's values.
+---@param system string
+function Spool:forget_values(system)
+	self.db:run("DELETE FROM fate WHERE system = ?", system)
+	self.db:run("DELETE FROM owned WHERE system = ?", system)
+end
+
+--- A contact of which a value is lost in a system is not validated there, even where nothing else is wrong with it.
+---@param system string
+function Spool:find_lost(system)
+	self.db:run([[INSERT INTO finding (pos, system, phase, kind, field, stored, reason)
+		SELECT pos, system, 'validate', 'lost', field, stored, reason FROM fate WHERE system = ? AND fate = 'lost'
+		AND NOT EXISTS (SELECT 1 FROM finding WHERE finding.pos = fate.pos AND finding.system = fate.system
+		AND phase = 'validate')]], system)
+end
+
+--- Forget what a former pass judged about a system: it is read again, or with `writes` also written to again.
+---@param system string
+---@param writes boolean?
+function Spool:forget(system, writes)
+	self.db:run("DELETE FROM finding WHERE system = ? AND (phase = 'validate' OR ?)", system, writes or false)
 	self.db:run("DELETE FROM extra WHERE system = ?", system)
+end
+
+-- ---- a second look
+
+local SUSPECT = "phase = 'validate' AND kind IN ('missing', 'mismatched', 'repeated')"
+local KEYS = rows.schema { { "key", "text" } }
+local VERDICTS = rows.schema { { "key", "text" }, { "state", "text" } }
+
+local function places(keys)
+	return ("?,"):rep(#keys):sub(1, -2)
+end
+
+--- The keys of contacts that a system seems to lack or hold otherwise, in order, at most so many.
+---@param system string
+---@param limit integer
+---@return string[]
+function Spool:suspects(system, limit)
+	local keys = {}
+	for row in self.db:each(("SELECT DISTINCT %s AS k FROM finding JOIN source USING (pos) WHERE system = ? AND %s "
+		.. "ORDER BY k LIMIT ?"):format(self.key, SUSPECT), system, limit) do
+		keys[#keys + 1] = row.k
+	end
+	return keys
+end
+
+--- Forget what was judged about some of them.
+---@param system string
+---@param keys string[]
+function Spool:forget_suspects(system, keys)
+	self.db:run(([[DELETE FROM finding WHERE system = ? AND %s
+		AND pos IN (SELECT pos FROM source WHERE %s IN (%s))]]):format(SUSPECT, self.key, places(keys)), system,
+		table.unpack(keys))
+end
+
+--- Some of the good contacts, as pages of model rows.
+---@param keys string[]
+---@return fun(): syncrun.Rows?
+function Spool:pages_of(keys)
+	return self.db:scan_rows(("SELECT %s FROM source WHERE %s IN (%s) AND NOT EXISTS %s ORDER BY %s"):format(
+		sql.list(self.columns), self.key, places(keys), GOOD, self.key), self.schema, PAGE_ROWS, table.unpack(keys))
+end
+
+--- Add a remark to what validation found about a contact.
+---@param key string
+---@param remark string
+function Spool:remark(key, remark)
+	self.db:run(([[UPDATE finding SET reason = reason || ? WHERE phase = 'validate' AND system <> 'BigQuery'
+		AND pos IN (SELECT pos FROM source WHERE %s = ?)]]):format(self.key), remark, key)
+end
+
+--- The contacts with which something is wrong in a system, as pages of key and state (rejected, missing, mismatched).
+---@param system string
+---@return fun(): syncrun.Rows?
+function Spool:wrong(system)
+	return self.db:scan_rows(([[SELECT %s, CASE WHEN max(phase = 'sync') THEN 'rejected'
+		WHEN max(kind = 'missing') THEN 'missing' ELSE 'mismatched' END
+		FROM finding JOIN source USING (pos) WHERE system = ? GROUP BY pos]]):format(self.key), VERDICTS, PAGE_ROWS, system)
+end
+
+--- The keys of rows that are not synced, as pages of one column.
+---@return fun(): syncrun.Rows?
+function Spool:bad_keys()
+	return self.db:scan_rows(("SELECT DISTINCT %s FROM source JOIN bad USING (pos) WHERE %s IS NOT NULL"):format(self.key,
+		self.key), KEYS, PAGE_ROWS)
 end
 
 -- ---- systems that cannot deliver key order
@@ -153,6 +267,29 @@ function Spool:take(name, next_page)
 	if not t then return end
 	self.db:exec(("CREATE INDEX %s ON %s (%s)"):format(t.index, t.name, t.key))
 	t.ndeleted = self.db:one(("SELECT count(*) AS n FROM %s WHERE %s"):format(t.name, deleted_clause(t, true))).n
+end
+
+--- The table of what was taken in of a system, for its own questions: quoted name and row schema; nil when it has nothing.
+---@param name string of the system
+---@return { name: string, schema: syncrun.Schema }?
+function Spool:table_of(name)
+	return self.spooled[name]
+end
+
+--- Add rows to what was taken in.
+---@param name string of the system
+---@param page syncrun.Rows
+function Spool:append(name, page)
+	local t = self.spooled[name] or fresh_table(self, name, page:schema())
+	self.db:insert_rows(t.insert, page, 1, #page, { raw = true })
+	t.ndeleted = self.db:one(("SELECT count(*) AS n FROM %s WHERE %s"):format(t.name, deleted_clause(t, true))).n
+end
+
+--- The SQL condition that the source's good contacts hold a key.
+---@param key string an SQL expression
+---@return string
+function Spool:in_source(key)
+	return ("EXISTS (SELECT 1 FROM source WHERE source.%s = %s AND NOT EXISTS %s)"):format(self.key, key, GOOD)
 end
 
 --- What was taken in, in key order: rows with a key that are not soft-deleted.

@@ -1,0 +1,124 @@
+--- Erasing a contact from what syncrun keeps of its own: the ledger, and the files of the reports. In a report the contact
+--- stays as a line without values, so that its counts still add up.
+local config_of = require "syncrun.config"
+local err = require "syncrun.err"
+local host = require "_syncrun.host"
+local json = require "syncrun.json"
+local ledger_of = require "syncrun.ledger"
+local lock = require "syncrun.lock"
+local report = require "syncrun.report"
+
+local M = {}
+
+local FORGOTTEN = "(forgotten)"
+
+-- ---- lines
+
+-- A line of a report in JSON: nil when it is not about the contact.
+local function json_line(line, key)
+	if not line:find(json.encode(key), 1, true) then return nil end
+	local value = err.try(json.decode, line)
+	if type(value) ~= "table" or (value.contact_id ~= key and value.id ~= key) then return nil end
+	return json.encode { contact_id = FORGOTTEN, kind = value.kind, system = value.system, field = value.field,
+		systems = value.systems }
+end
+
+-- The lines of a report in text: those of the contact's own block, and any other that names it.
+local function text_lines(key)
+	local mark, inside = ("(ID: %s)"):format(report.plain(key)), false
+	local again = ("(ID: %s, row "):format(report.plain(key))
+	return function(line)
+		local detail = line:match "^     %- "
+		if line:find(mark, 1, true) or line:find(again, 1, true) then
+			inside = not detail
+			return (detail or line:match "^%s*[^%w%s(]+%s+" or "") .. FORGOTTEN
+		end
+		if detail and inside then return detail .. FORGOTTEN end
+		inside = inside and detail ~= nil
+		if line == "Not in BigQuery: " .. report.plain(key) then return "Not in BigQuery: " .. FORGOTTEN end
+	end
+end
+
+-- ---- files
+
+-- The file with every line through f (nil: as it is); how many changed. Replaced as a whole, or not at all.
+local function rewrite(path, f)
+	local changed, lines = 0, {}
+	local file = io.open(path, "rb")
+	if not file then return 0 end
+	for line in file:lines "L" do
+		local new = f(line:gsub("\n$", ""))
+		changed = changed + (new and 1 or 0)
+		lines[#lines + 1] = new and new .. "\n" or line
+	end
+	file:close()
+	if changed == 0 then return 0 end
+	report.file(path .. ".new", function(writer)
+		for _, line in ipairs(lines) do writer:write(line) end
+	end)
+	local ok, why = os.rename(path .. ".new", path)
+	if not ok then err.raisef("config", "cannot replace '%s' (%s)", path, why) end
+	return changed
+end
+
+local function without_key(value, key)
+	if value == key then return FORGOTTEN end
+	if type(value) == "string" and value:sub(-#key - 2) == ": " .. key then return value:sub(1, -#key - 1) .. FORGOTTEN end
+	if type(value) ~= "table" then return value end
+	for k, v in pairs(value) do value[k] = without_key(v, key) end
+	return value
+end
+
+-- A document of JSON: the options and notes may name the contact.
+local function rewrite_document(path, key)
+	local file = io.open(path, "rb")
+	if not file then return 0 end
+	local text = file:read "a"
+	file:close()
+	if not text:find(key, 1, true) then return 0 end
+	local value = err.try(json.decode, text)
+	if not value then return 0 end
+	report.file(path .. ".new", function(writer)
+		writer:write(json.encode(without_key(value, key), { pretty = true }) .. "\n")
+	end)
+	assert(os.rename(path .. ".new", path))
+	return 1
+end
+
+-- The folders of all reports of the ledger's runs, and the files of --json.
+local function reports(ledger)
+	local folders, files = {}, {}
+	for row in ledger.db:each "SELECT folder, report, options ->> 'json' AS json FROM run" do
+		folders[row.folder or ""], folders[row.report or ""], files[row.json or ""] = true, true, true
+	end
+	folders[""], files[""] = nil, nil
+	return folders, files
+end
+
+local function forget_in_folder(folder, key)
+	local n = 0
+	for _, name in ipairs { "contacts.jsonl", "issues.jsonl", "values.jsonl", "owned.jsonl" } do
+		n = n + rewrite(folder .. "/" .. name, function(line) return json_line(line, key) end)
+	end
+	for _, name in ipairs { "spool.db", "again.db" } do os.remove(folder .. "/" .. name) end -- of a run that was killed
+	return n + rewrite(folder .. "/report.txt", text_lines(key)) + rewrite_document(folder .. "/report.json", key)
+end
+
+--- Erase a contact. Returns the exit code: 0, also when nothing was kept of it.
+---@param options { id: string, config: string? }
+---@return integer
+function M.run(options)
+	local state = config_of.load { file = options.config }.state
+	if host.kind(state) ~= "folder" then err.raisef("config", "there is no state folder '%s'", state) end
+	local _ <close> = lock.take(state)
+	local ledger <close> = ledger_of.open(state)
+	local lines, folders, files = 0, reports(ledger)
+	for folder in pairs(folders) do lines = lines + forget_in_folder(folder, options.id) end
+	for file in pairs(files) do lines = lines + rewrite_document(file, options.id) end
+	local done = ledger:forget(options.id)
+	host.standard "stdout":write(("Forgotten: %d states, %d attempts and %d runs of the ledger, %d lines of reports\n")
+		:format(done.states, done.attempts, done.runs, lines))
+	return 0
+end
+
+return M

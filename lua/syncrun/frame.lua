@@ -1,0 +1,158 @@
+--- What surrounds a run: one writer at a time, its place in the ledger, what an interrupted one left behind, the
+--- deadline, and how it ends. Knows nothing of what the run does.
+local err = require "syncrun.err"
+local host = require "_syncrun.host"
+local ledger_of = require "syncrun.ledger"
+local lock = require "syncrun.lock"
+local log = require "syncrun.log"
+local task = require "syncrun.task"
+local time = require "syncrun.time"
+
+local M = {}
+
+local USAGE, UNREACHABLE, INCOMPLETE, INTERRUPTED = 2, 3, 5, 130
+local SCRATCH = { "spool.db", "again.db" }
+
+local UNITS = { s = 1, m = 60, h = 3600, d = 86400 }
+
+--- Seconds of a duration: "90s", "10m", "2h", "90d"; a bare number is seconds. Raises kind usage.
+---@param text string
+---@param option string for the message
+---@return number
+function M.duration(text, option)
+	local n, unit = text:match "^(%d+%.?%d*)([smhd]?)$"
+	local seconds = n and tonumber(n) * (UNITS[unit] or 1)
+	if not seconds or seconds <= 0 then
+		err.raisef("usage", "'--%s' takes a duration like 90s, 10m, 2h or 90d, not '%s'", option, text)
+	end
+	return seconds
+end
+
+-- ---- the begin
+
+-- An ended process could not delete its scratch files, which hold contacts.
+local function clean_up(ledger, folder)
+	for _, old in ipairs(ledger:interrupted_folders() or {}) do
+		for _, name in ipairs(SCRATCH) do
+			if old ~= folder then
+				os.remove(old .. "/" .. name)
+				os.remove(old .. "/" .. name .. "-journal")
+			end
+		end
+	end
+end
+
+local REPORTS = { "report.txt", "report.json", "contacts.jsonl", "issues.jsonl" }
+
+--- Remove runs that began longer than `seconds` ago: their rows, and their report files in the state folder.
+---@param ledger syncrun.Ledger
+---@param seconds number
+function M.prune(ledger, seconds)
+	local pruned = ledger:prune(time.format(time.now() - math.floor(seconds * 1000000), 3))
+	if not pruned then return end
+	for _, folder in ipairs(pruned.folders) do
+		for _, list in ipairs { SCRATCH, REPORTS } do
+			for _, name in ipairs(list) do os.remove(folder .. "/" .. name) end
+		end
+		os.remove(folder)
+	end
+	if pruned.runs > 0 then log.info("pruned: %d runs, %d attempts", pruned.runs, pruned.attempts) end
+end
+
+--- Take the state folder's lock, open the ledger and begin a run in it. Raises kind config (exit 2) when another run is
+--- under way or the ledger cannot be used.
+---@param run table options, config; gets lock, ledger, folder, deadline
+function M.enter(run)
+	local options, state = run.options, run.config.state
+	local seconds = options.deadline and M.duration(options.deadline, "deadline")
+	local keep = options.keep and M.duration(options.keep, "keep")
+	run.deadline = seconds and time.mono() + seconds
+	run.lock = lock.take(state)
+	run.ledger = ledger_of.open(state)
+	run.folder = ("%s/runs/%s-%d"):format(state, time.format(time.now(), 0):gsub("[:-]", ""), host.pid())
+	local before = run.ledger:start { options = options, config = run.config, script = arg and arg[0], folder = run.folder,
+		report = options.report }
+	clean_up(run.ledger, run.folder)
+	if before then
+		log.info("Resuming: run %d was interrupted; %d contacts were in flight", before.id, before.contacts)
+	end
+	if keep then M.prune(run.ledger, keep) end
+end
+
+-- ---- the deadline
+
+local function too_late(run)
+	err.raise { kind = "timeout", code = "deadline", exit = INCOMPLETE,
+		message = ("the deadline of %s came; run again to go on"):format(run.options.deadline) }
+end
+
+--- Raise kind timeout, code deadline, when the run's time is over.
+---@param run table
+function M.check_deadline(run)
+	if run.deadline and time.mono() >= run.deadline then too_late(run) end
+end
+
+--- f(), ended when the run's time is over: raises kind timeout, code deadline.
+---@param run table
+---@param f fun()
+function M.within(run, f)
+	if not run.deadline then return f() end
+	M.check_deadline(run)
+	local _, e = err.try(task.timeout, run.deadline - time.mono(), f)
+	if not e then return end
+	if e.kind == "timeout" and e.code == "deadline" then too_late(run) end
+	err.raise(e)
+end
+
+-- ---- the end
+
+local EXIT_OF = { http = UNREACHABLE, timeout = UNREACHABLE, postgres = UNREACHABLE, sqlite = USAGE }
+
+local function wrote(run)
+	for _, target in ipairs(run.states or {}) do
+		if target.wrote then return true end
+	end
+	return false
+end
+
+-- An error that ended the run: its exit code when it is said here, nil when it is for who called.
+local function code_of(run, e)
+	if e.kind == "cancelled" then
+		log.warn("interrupted; what was done is on record: run the same command again to go on")
+		return nil
+	end
+	local code = wrote(run) and INCOMPLETE or e.exit or EXIT_OF[e.kind]
+	if e.kind == "script" or e.kind == "internal" or not code then return nil end
+	host.standard "stderr":write(("syncrun: %s\n"):format(e.message))
+	return code
+end
+
+local function status_of(run, code, e)
+	if e and e.kind == "cancelled" then return "interrupted" end
+	if not run.spool then return "refused" end
+	return (e or code == INCOMPLETE or code == UNREACHABLE) and "incomplete" or "finished"
+end
+
+local function finish(run, code, e)
+	local status = status_of(run, code, e)
+	local _, failed = err.try(run.ledger.finish, run.ledger, status, status == "interrupted" and INTERRUPTED or code,
+		run.totals)
+	if failed then log.error("%s", failed.message) end
+end
+
+--- End the run in the ledger and give the lock back.
+---@param run table
+---@param code integer? the exit code, when it came to its end
+---@param e syncrun.Error? when it did not
+---@return integer? code nil: e is for who called
+function M.leave(run, code, e)
+	if e then code = code_of(run, e) end
+	if run.ledger then
+		finish(run, code, e)
+		run.ledger:close()
+	end
+	if run.lock then run.lock:close() end
+	return code
+end
+
+return M

@@ -1,0 +1,565 @@
+--- The ledger: what was done, with its evidence. One SQLite file (`ledger.db` in the state folder, write-ahead logging),
+--- open to any SQL tool while a run goes on. It is a record, never the truth: lost, it is made anew by reading.
+---
+---   meta      version of this schema, oldest migration first
+---   run       one row a run: when, exit code (NULL: it was interrupted), options, settings without secrets, digests of
+---             the script, the mapping and the checks, totals, folder of its report
+---   attempt   one row for every request that should change something (mode create, update), and one for every reading
+---             of a system (mode read); ids grow, so that of two of them it is plain which began first.
+---             status: sent (no answer yet; of a run that ended: interrupted), written, partly, refused, unknown, failed,
+---             read. keys: the contacts, a JSON array (see json_each). response is kept of what failed, request when it
+---             was about one contact; secrets masked, cut to 4 KiB: with reason the only place with values of people,
+---             because they are the evidence
+---   state     the present state of each contact in each system (states.lua), written only when it changes. attempt: the
+---             last request it was in; read: the reading that showed it. digest: the first 16 bytes of the SHA-256 over
+---             the contact as it should be
+---             Triggers hold every tool to the moves of states.lua: verified, missing and mismatched need a reading
+---             that began after the last request left
+---   contact   a view: state with times, for people
+---
+--- Before a request leaves, its contacts are committed as sent and the file is flushed; answers are committed, and
+--- flushed by the next request: lost with the power, they are found again by reading.
+local crypto = require "syncrun.crypto"
+local err = require "syncrun.err"
+local json = require "syncrun.json"
+local log = require "syncrun.log"
+local rows = require "syncrun.rows"
+local sqlite = require "syncrun.sqlite"
+local states = require "syncrun.states"
+local task = require "syncrun.task"
+local time = require "syncrun.time"
+
+local M = {}
+
+---@class syncrun.Ledger
+---@field run integer the present run's id
+local Ledger = {}
+Ledger.__index = Ledger
+
+local TEXT_MAX = 4096 -- bytes of a request or response that are kept
+local CHUNK = 20000   -- contacts judged in one transaction, so that others get their turn
+
+-- ---- the schema
+
+local VERSION_1 = [[
+CREATE TABLE run (
+	id INTEGER PRIMARY KEY AUTOINCREMENT, started_at TEXT NOT NULL, finished_at TEXT, exit INTEGER, status TEXT NOT NULL,
+	folder TEXT, report TEXT, options TEXT, settings TEXT, script_digest TEXT, mapping_digest TEXT, checks_digest TEXT,
+	totals TEXT
+);
+CREATE TABLE attempt (
+	id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL, system TEXT NOT NULL, mode TEXT NOT NULL,
+	contacts INTEGER NOT NULL, at TEXT NOT NULL, duration_ms INTEGER, status TEXT NOT NULL, reason TEXT, keys TEXT,
+	request TEXT, response TEXT
+);
+CREATE INDEX attempt_of_run ON attempt (run);
+CREATE TABLE state (
+	system TEXT NOT NULL, key TEXT NOT NULL, state TEXT NOT NULL, digest BLOB NOT NULL, attempt INTEGER, read INTEGER,
+	PRIMARY KEY (system, key),
+	CHECK (state NOT IN ('verified', 'missing', 'mismatched') OR read > coalesce(attempt, 0)),
+	CHECK (state NOT IN ('planned', 'sent', 'unknown') OR attempt IS NOT NULL)
+) WITHOUT ROWID;
+CREATE TRIGGER state_begins AFTER INSERT ON state
+WHEN NOT coalesce(new.read > 0 AND (@begin), 0)
+BEGIN SELECT raise(ABORT, 'a contact cannot begin in this state'); END;
+CREATE TRIGGER state_moves BEFORE UPDATE ON state
+WHEN NOT coalesce(
+	new.read > coalesce(old.attempt, 0) AND (new.attempt IS old.attempt OR new.state = 'sent')
+		AND @read
+	OR new.attempt = old.attempt AND new.read IS old.read AND @answer
+	OR new.attempt > old.attempt AND @request, 0)
+BEGIN SELECT raise(ABORT, 'a contact cannot make this move'); END;
+CREATE VIEW contact AS SELECT s.system, s.key, s.state, a.at AS sent_at, a.status AS answer, a.reason,
+	r.at AS read_at, coalesce(max(a.run, r.run), a.run, r.run) AS run, lower(hex(s.digest)) AS digest
+	FROM state s LEFT JOIN attempt a ON a.id = s.attempt LEFT JOIN attempt r ON r.id = s.read;
+]]
+
+local function alternatives(tos)
+	for i, to in ipairs(tos) do tos[i] = ("new.state = '%s'"):format(to) end
+	return table.concat(tos, " OR ")
+end
+
+-- The moves of states.lua in SQL, by their evidence; begin: of a contact that has no state yet. Plain comparisons: an
+-- IN list would be built anew for every row.
+local function move_conditions()
+	local by, out = { read = {}, answer = {}, request = {} }, {}
+	for _, move in ipairs(states.moves()) do
+		local from = by[move.by]
+		from[move.from] = from[move.from] or {}
+		table.insert(from[move.from], move.to)
+	end
+	out.begin, by.read.seen = alternatives(by.read.seen), nil
+	for evidence, moves in pairs(by) do
+		local cases = {}
+		for from, tos in pairs(moves) do cases[#cases + 1] = ("WHEN '%s' THEN %s"):format(from, alternatives(tos)) end
+		table.sort(cases)
+		out[evidence] = ("CASE old.state %s END"):format(table.concat(cases, " "))
+	end
+	return out
+end
+
+--- What makes each version of the schema out of the one before.
+---@type fun(db: syncrun.Sqlite)[]
+M.migrations = {
+	function(db)
+		db:exec((VERSION_1:gsub("@(%a+)", move_conditions())))
+	end,
+}
+
+local function version_of(db)
+	if db:one "SELECT 1 AS one FROM sqlite_master WHERE name = 'meta' AND type = 'table'" then
+		return db:one("SELECT max(version) AS n FROM meta").n or 0
+	end
+	if db:one "SELECT 1 AS one FROM sqlite_master" then err.raisef("config", "it is another database, not a ledger") end
+	return 0
+end
+
+--- Bring a database to the last version. Each step is one transaction.
+---@param db syncrun.Sqlite
+---@param migrations (fun(db: syncrun.Sqlite))[]
+function M.migrate(db, migrations)
+	local version = version_of(db)
+	if version > #migrations then
+		err.raisef("config", "it was written by a newer syncrun (version %d; this one knows %d)", version, #migrations)
+	end
+	for n = version + 1, #migrations do
+		db:transaction(function(tx)
+			if n == 1 then tx:exec "CREATE TABLE meta (version INTEGER PRIMARY KEY, made_at TEXT NOT NULL)" end
+			migrations[n](tx)
+			tx:run("INSERT INTO meta VALUES (?, ?)", n, time.format(time.now(), 3))
+		end)
+	end
+end
+
+-- ---- opening
+
+local ADVICE = "; nothing was written. Move it away and run again: what the systems hold is read anew"
+
+local function check(db)
+	local found = db:one "PRAGMA quick_check(1)"
+	if found.quick_check ~= "ok" then err.raisef("config", "it is damaged: %s", (found.quick_check:gsub("%s+", " "))) end
+end
+
+local function advice_for(e)
+	if e.code == "SQLITE_CORRUPT" or e.code == "SQLITE_NOTADB" or e.kind == "config" then return ADVICE end
+	local disk = (e.code or ""):find "^SQLITE_IOERR"
+	return disk and "; is there room on the disk, and is it sound? Nothing was written" or "; nothing was written"
+end
+
+local TEMPORARY = [[
+CREATE TEMP TABLE seen (key TEXT PRIMARY KEY NOT NULL, digest BLOB NOT NULL) WITHOUT ROWID;
+CREATE TEMP TABLE wrong (key TEXT PRIMARY KEY NOT NULL, state TEXT NOT NULL) WITHOUT ROWID;
+]]
+
+local function set_up(path)
+	local db = sqlite.open(path, { mode = "rwc", wal = true, synchronous = "full" })
+	local _, e = err.try(function()
+		check(db)
+		M.migrate(db, M.migrations)
+		db:exec(TEMPORARY)
+		return true
+	end)
+	if not e then return db end
+	db:close()
+	err.raise(e)
+end
+
+--- Open the ledger of a state folder, whose lock the caller holds. Raises kind config (exit 2) when it cannot be
+--- written, is damaged, or is of a newer version.
+---@param state string the folder
+---@return syncrun.Ledger
+function M.open(state)
+	if os.getenv "SYNCRUN_LEDGER" == "off" then return M.none() end
+	local path = state .. "/ledger.db"
+	local db, e = err.try(set_up, path)
+	if not db then
+		if e.kind == "cancelled" then err.raise(e) end
+		err.raise { kind = "config", code = e.code, exit = 2,
+			message = ("cannot use the ledger '%s' (%s)%s"):format(path, e.message, advice_for(e)) }
+	end
+	return setmetatable({ db = db, path = path, turn = task.mutex() }, Ledger)
+end
+
+--- A ledger that keeps nothing (SYNCRUN_LEDGER=off), for measuring what the other one costs. It has no `db`.
+---@return syncrun.Ledger
+function M.none()
+	local none = {}
+	for name, value in pairs(Ledger) do
+		if type(value) == "function" then none[name] = function() end end
+	end
+	return none
+end
+
+--- Close it. Legal twice, and at the end of a scope.
+function Ledger:close()
+	self.db:close()
+end
+
+Ledger.__close = Ledger.close
+
+-- What goes wrong here is no system's fault: the run ends before it sends anything else.
+local function ours(f, ...)
+	local result, e = err.try(f, ...)
+	if e then
+		if e.kind ~= "cancelled" then
+			e.ledger = true
+			e.exit = 2
+		end
+		err.raise(e)
+	end
+	return result
+end
+
+-- f(db) in one transaction. Durable: it is on the disk when this returns; else the next durable one takes it there.
+local function commit(self, durable, f)
+	return ours(self.turn.with, self.turn, function()
+		if self.durable ~= durable then
+			self.db:exec("PRAGMA synchronous = " .. (durable and "FULL" or "NORMAL"))
+			self.durable = durable
+		end
+		return self.db:transaction(f) or true
+	end)
+end
+
+local function cut(text)
+	if text == nil then return nil end
+	text = log.redact(tostring(text))
+	if #text <= TEXT_MAX then return text end
+	return text:sub(1, (utf8.offset(text, 0, TEXT_MAX) or TEXT_MAX) - 1) .. "…"
+end
+
+local function now()
+	return time.format(time.now(), 3)
+end
+
+-- ---- runs
+
+local SECRET = { key = true, credentials = true, password = true, token = true }
+
+local function without_secrets(settings)
+	local out = {}
+	for name, value in pairs(settings) do
+		if type(value) == "table" then
+			out[name] = without_secrets(value)
+		elseif not SECRET[name] and type(value) ~= "function" then
+			out[name] = value
+		end
+	end
+	return json.object(out)
+end
+
+local function text_of(value)
+	return log.redact(json.encode(value))
+end
+
+-- The digest of a script's file: a path, or a module's name.
+local function digest_of(script)
+	if not script then return nil end
+	local file = io.open(script, "rb")
+	if not file then
+		local path = package.searchpath(script, package.path)
+		file = path and io.open(path, "rb")
+	end
+	if not file then return nil end
+	local text = file:read "a"
+	file:close()
+	return crypto.sha256(text)
+end
+
+-- The runs that never said how they ended, the last one with what it had in flight.
+local function close_interrupted(db)
+	local last = db:one [[SELECT run.id, run.folder, coalesce((SELECT sum(contacts) FROM attempt
+		WHERE attempt.run = run.id AND status IN ('sent', 'unknown')), 0) AS contacts
+		FROM run WHERE status IN ('running', 'interrupted') AND id = (SELECT max(id) FROM run)]]
+	db:run "UPDATE run SET status = 'interrupted' WHERE status = 'running'"
+	return last
+end
+
+--- Begin a run. Returns the one before when it was interrupted: its id, folder, and the contacts it had in flight.
+---@param about { options: table, config: table, script: string?, folder: string, report: string? }
+---@return { id: integer, folder: string?, contacts: integer }?
+function Ledger:start(about)
+	local interrupted
+	commit(self, true, function(db)
+		interrupted = close_interrupted(db)
+		db:run([[INSERT INTO run (started_at, status, folder, report, options, settings, script_digest, mapping_digest,
+			checks_digest) VALUES (?, 'running', ?, ?, ?, ?, ?, ?, ?)]], now(), about.folder, about.report,
+			text_of(json.object(about.options)), text_of(without_secrets(about.config)), digest_of(about.script),
+			digest_of(about.config.mapping), digest_of(about.config.checks))
+		self.run = db:last_insert_rowid()
+	end)
+	return interrupted
+end
+
+--- End the run.
+---@param status "finished"|"incomplete"|"interrupted"|"refused"
+---@param exit integer?
+---@param totals table?
+function Ledger:finish(status, exit, totals)
+	commit(self, true, function(db)
+		db:run("UPDATE run SET finished_at = ?, status = ?, exit = ?, totals = ? WHERE id = ?", now(), status, exit,
+			totals and text_of(totals) or nil, self.run)
+	end)
+end
+
+--- Folders of the runs that were interrupted: their scratch files may be left.
+---@return string[]
+function Ledger:interrupted_folders()
+	local list = {}
+	for row in self.db:each "SELECT folder FROM run WHERE status = 'interrupted' AND folder IS NOT NULL" do
+		list[#list + 1] = row.folder
+	end
+	return list
+end
+
+-- ---- what the run is about
+
+--- Take in a page of the source's contacts. A key that repeats is taken once, rows without a key are not.
+---@param model syncrun.Rows
+---@param key string the key's field
+function Ledger:see(model, key)
+	ours(self.db.insert_rows, self.db, "INSERT OR IGNORE INTO temp.seen VALUES (?, ?)", rows.digests(model, key))
+end
+
+--- Forget the source's contacts: they are read anew.
+function Ledger:unsee()
+	ours(self.db.exec, self.db, "DELETE FROM temp.seen")
+end
+
+--- Leave out contacts that are not synced: their key is repeated.
+---@param keys fun(): syncrun.Rows? pages of one column
+function Ledger:leave_out(keys)
+	for page in keys do ours(self.db.insert_rows, self.db, "DELETE FROM temp.seen WHERE key = ?", page) end
+end
+
+-- ---- requests and readings
+
+local function begin(self, db, system, mode, contacts, keys)
+	db:run([[INSERT INTO attempt (run, system, mode, contacts, at, status, keys) VALUES (?, ?, ?, ?, ?, ?, ?)]], self.run,
+		system, mode, contacts, now(), mode == "read" and "read" or "sent", keys)
+	return { id = db:last_insert_rowid(), keys = keys, contacts = contacts, since = time.mono(), system = system }
+end
+
+--- A reading of a system begins.
+---@param system string its name
+---@return { id: integer }
+function Ledger:read(system)
+	local reading
+	commit(self, false, function(db) reading = begin(self, db, system, "read", 0) end)
+	return reading
+end
+
+--- A reading has ended.
+---@param reading { id: integer }
+---@param contacts integer that it looked at
+function Ledger:was_read(reading, contacts)
+	commit(self, false, function(db)
+		db:run("UPDATE attempt SET contacts = ?, duration_ms = ? WHERE id = ?", contacts,
+			math.floor((time.mono() - reading.since) * 1000), reading.id)
+	end)
+end
+
+local function keys_of(page, key)
+	local keys = {}
+	for i = 1, #page do keys[i] = page:text(i, key) end
+	return json.encode(json.array(keys))
+end
+
+local function literal(text)
+	return "'" .. text:gsub("'", "''") .. "'"
+end
+
+--- A batch is about to be sent: on disk when this returns.
+---@param system string
+---@param mode "create"|"update"
+---@param model syncrun.Rows
+---@param key string the key's field
+---@param reading { id: integer } what was read before, and led to it
+---@return { id: integer, keys: string } the attempt
+function Ledger:sending(system, mode, model, key, reading)
+	local attempt
+	commit(self, true, function(db)
+		attempt = begin(self, db, system, mode, #model, keys_of(model, key))
+		db:insert_rows(([[INSERT INTO state (key, digest, system, state, attempt, read) VALUES (?, ?, %s, 'sent', %d, %d)
+			ON CONFLICT (system, key) DO UPDATE SET state = 'sent', digest = excluded.digest, attempt = excluded.attempt,
+			read = excluded.read]]):format(literal(system), attempt.id, reading.id), rows.digests(model, key))
+	end)
+	return attempt
+end
+
+local function move(db, attempt, keys, state, reading)
+	db:run([[UPDATE state SET state = ?, read = coalesce(?, read) WHERE system = ? AND attempt = ?
+		AND key IN (SELECT value FROM json_each(?))]], state, reading and reading.id, attempt.system, attempt.id, keys)
+end
+
+local function close_attempt(db, attempt, status, about)
+	db:run("UPDATE attempt SET status = ?, duration_ms = ?, reason = ?, request = ?, response = ? WHERE id = ?", status,
+		math.floor((time.mono() - attempt.since) * 1000), cut(about.reason), cut(about.request), cut(about.response),
+		attempt.id)
+end
+
+--- The answer to a batch: one outcome per contact, in order.
+---@param attempt table of sending
+---@param keys string[]
+---@param outcomes { state: string, reason: string? }[]
+---@param evidence { request: string?, response: string? }?
+function Ledger:answered(attempt, keys, outcomes, evidence)
+	local rejected, reason = {}, nil
+	for i, outcome in ipairs(outcomes) do
+		if outcome.state == "rejected" then
+			rejected[#rejected + 1] = keys[i]
+			reason = reason or outcome.reason
+		end
+	end
+	commit(self, false, function(db)
+		if #rejected > 0 then move(db, attempt, json.encode(json.array(rejected)), "rejected") end
+		if #rejected < #outcomes then
+			db:run([[UPDATE state SET state = 'written' WHERE system = ? AND attempt = ? AND state = 'sent'
+				AND key IN (SELECT value FROM json_each(?))]], attempt.system, attempt.id, attempt.keys)
+		end
+		close_attempt(db, attempt, #rejected == 0 and "written" or #rejected < #outcomes and "partly" or "refused",
+			{ reason = reason, request = evidence and evidence.request, response = evidence and evidence.response })
+	end)
+end
+
+--- A batch failed as a whole. Refused for its content, its contacts are planned anew, or the only one is rejected; in
+--- any other case nobody knows what became of it.
+---@param attempt table of sending
+---@param e syncrun.Error with request and response where the system keeps them
+function Ledger:failed(attempt, e)
+	local state = not e.reject and "unknown" or attempt.contacts > 1 and "planned" or "rejected"
+	commit(self, false, function(db)
+		move(db, attempt, attempt.keys, state)
+		close_attempt(db, attempt, e.reject and "refused" or e.unknown and "unknown" or "failed",
+			{ reason = e.message, request = attempt.contacts == 1 and e.request or nil, response = e.response })
+	end)
+end
+
+--- Contacts of an unanswered or refused batch were found there, as they should be, by a later reading.
+---@param attempt table of sending
+---@param keys string[]
+---@param reading { id: integer }
+function Ledger:found(attempt, keys, reading)
+	commit(self, false, function(db) move(db, attempt, json.encode(json.array(keys)), "written", reading) end)
+end
+
+-- ---- verdicts
+
+-- failed contacts are written every time: their evidence is the last run's
+local JUDGE = [[INSERT INTO state (system, key, state, digest, attempt, read)
+	SELECT ?1, seen.key, coalesce(wrong.state, 'verified'), seen.digest, old.attempt, ?2 FROM temp.seen
+	LEFT JOIN temp.wrong ON wrong.key = seen.key LEFT JOIN state AS old ON old.system = ?1 AND old.key = seen.key
+	WHERE seen.key > ?3 AND (?4 IS NULL OR seen.key <= ?4)
+	AND (wrong.state IS NOT NULL OR old.state IS NOT 'verified' OR old.digest IS NOT seen.digest)
+	ON CONFLICT (system, key) DO UPDATE SET state = excluded.state, digest = excluded.digest, read = excluded.read]]
+
+--- Every contact of the run was read back: those in `wrong` (pages of key and state) are that, all others verified.
+---@param system string
+---@param reading { id: integer } that showed it
+---@param wrong fun(): syncrun.Rows?
+function Ledger:judge(system, reading, wrong)
+	commit(self, false, function(db)
+		db:run "DELETE FROM temp.wrong"
+		for page in wrong do db:insert_rows("INSERT OR IGNORE INTO temp.wrong VALUES (?, ?)", page) end
+	end)
+	local from = ""
+	repeat
+		local last = ours(self.db.one, self.db, "SELECT key FROM temp.seen WHERE key > ? ORDER BY key LIMIT 1 OFFSET ?", from,
+			CHUNK - 1)
+		local to = last and last.key
+		commit(self, false, function(db) db:run(JUDGE, system, reading.id, from, to) end)
+		from = to
+		task.sleep(0)
+	until not last
+end
+
+-- ---- looking back
+
+--- Whether this contact was ever sent to a system by us.
+---@param system string
+---@param key string
+---@return boolean
+function Ledger:wrote(system, key)
+	return ours(self.db.one, self.db, "SELECT 1 AS one FROM state WHERE system = ? AND key = ? AND attempt > 0", system,
+		key) ~= nil
+end
+
+--- The last run that is over.
+---@return table? row of the table run
+function Ledger:last_run()
+	return self.db:one "SELECT * FROM run WHERE status <> 'running' AND status <> 'refused' ORDER BY id DESC LIMIT 1"
+end
+
+--- The contacts that a run left in any other state than verified, in order.
+---@param run integer
+---@return string[]
+function Ledger:failures(run)
+	local list = {}
+	for row in self.db:each([[SELECT DISTINCT key FROM state LEFT JOIN attempt AS a ON a.id = state.attempt
+		LEFT JOIN attempt AS r ON r.id = state.read WHERE state <> 'verified' AND (a.run = ?1 OR r.run = ?1)
+		ORDER BY key]], run) do
+		list[#list + 1] = row.key
+	end
+	return list
+end
+
+--- Runs that began before a time, with what belongs to them only. What a present state rests on stays, without its
+--- request and response.
+---@param before string RFC 3339, UTC
+---@return { folders: string[], runs: integer, attempts: integer }
+function Ledger:prune(before)
+	local pruned = { folders = {} }
+	commit(self, true, function(db)
+		for row in db:each("SELECT folder FROM run WHERE started_at < ? AND id <> ?", before, self.run or 0) do
+			pruned.folders[#pruned.folders + 1] = row.folder
+		end
+		local old = "run IN (SELECT id FROM run WHERE started_at < ?1 AND id <> ?2)"
+		pruned.attempts = db:run(("DELETE FROM attempt WHERE %s AND id NOT IN (SELECT attempt FROM state WHERE attempt > 0 "
+			.. "UNION SELECT read FROM state WHERE read > 0)"):format(old), before, self.run or 0)
+		db:run(("UPDATE attempt SET request = NULL, response = NULL WHERE %s AND request IS NOT NULL"):format(old), before,
+			self.run or 0)
+		pruned.runs = db:run("DELETE FROM run WHERE started_at < ? AND id <> ?", before, self.run or 0)
+	end)
+	return pruned
+end
+
+-- ---- forgetting
+
+local FORGOTTEN = "(forgotten)"
+
+-- Texts of a decoded JSON value that are, or contain, the key.
+local function without_key(value, key)
+	if value == key then return FORGOTTEN end
+	if type(value) ~= "table" then return value end
+	for k, v in pairs(value) do value[k] = without_key(v, key) end
+	return value
+end
+
+local function forget_in_runs(db, key)
+	local n = 0
+	for _, row in ipairs(db:query("SELECT id, options FROM run WHERE instr(options, ?) > 0", key)) do
+		n = n + db:run("UPDATE run SET options = ? WHERE id = ?", json.encode(without_key(json.decode(row.options), key)),
+			row.id)
+	end
+	return n
+end
+
+--- Erase a contact: its states, its key wherever it stands, and every text of a request it was in. The file is cleaned
+--- of what was there.
+---@param key string
+---@return { states: integer, attempts: integer, runs: integer }
+function Ledger:forget(key)
+	local done = {}
+	commit(self, true, function(db)
+		done.states = db:run("DELETE FROM state WHERE key = ?", key)
+		done.attempts = db:run([[UPDATE attempt SET request = NULL, response = NULL,
+			reason = CASE WHEN reason IS NOT NULL THEN ?2 END,
+			keys = (SELECT json_group_array(CASE value WHEN ?1 THEN ?2 ELSE value END) FROM json_each(attempt.keys))
+			WHERE ?1 IN (SELECT value FROM json_each(attempt.keys))]], key, FORGOTTEN)
+		done.runs = forget_in_runs(db, key)
+	end)
+	ours(self.db.exec, self.db, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")
+	return done
+end
+
+return M

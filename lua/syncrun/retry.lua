@@ -1,0 +1,48 @@
+--- The failed contacts of the last run, synced again. Which they are is read in the ledger.
+local config_of = require "syncrun.config"
+local err = require "syncrun.err"
+local host = require "_syncrun.host"
+local ledger_of = require "syncrun.ledger"
+local lock = require "syncrun.lock"
+local log = require "syncrun.log"
+local run = require "syncrun.run"
+
+local M = {}
+
+local BY_KEY = 5000 -- more are looked at in a whole run
+
+-- The last run that looked at contacts, and the keys it left failed.
+local function look(state)
+	if host.kind(state .. "/ledger.db") ~= "file" then
+		err.raisef("config", "there is no ledger in '%s': nothing was run yet; run scripts/full_sync.lua", state)
+	end
+	local _ <close> = lock.take(state)
+	local ledger <close> = ledger_of.open(state)
+	local last = ledger:last_run()
+	if not last then err.raisef("config", "the ledger in '%s' knows no run; run scripts/full_sync.lua", state) end
+	return last, ledger:failures(last.id)
+end
+
+--- Sync them. Returns the exit code.
+---@param options table list, config, report, json, deadline, quiet
+---@return integer
+function M.run(options)
+	local last, keys = look(config_of.load { file = options.config }.state)
+	if options.list then
+		local out = host.standard "stdout"
+		for _, key in ipairs(keys) do out:write(key .. "\n") end
+		return 0
+	end
+	options.list = nil
+	if last.status ~= "finished" then
+		log.info("run %d did not come to its end: all contacts are looked at", last.id)
+	elseif #keys == 0 then
+		log.info("run %d left no contact failed: nothing to do", last.id)
+		return 0
+	elseif #keys <= BY_KEY then
+		options.only = keys
+	end
+	return run.full(options)
+end
+
+return M

@@ -1,0 +1,280 @@
+"""Runs full_sync against a sandbox and a private Postgres, ends it at seeded random instants, runs it again, and compares
+every system with an undisturbed run's. python3's standard library only; psql and pg tools through scripts/.
+
+  torture.py --how kill|int|power --runs N [--seed S] [--contacts N] [--batch N] [--keep]
+
+kill: SIGKILL at instants spread over the whole duration. int: Ctrl-C. power: SIGKILL at the n-th write to the ledger or
+the local database, and what was not flushed of them is lost at random (powerloss.c). After each: the next run ends with
+exit 0, every system is as after the undisturbed run, no contact was sent twice but those of the batches in flight, no
+scratch file is left. Ends with "N passed, N failed"."""
+
+import argparse
+import glob
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SYNCRUN = os.path.abspath(os.environ.get("SYNCRUN", ROOT + "/build/syncrun"))
+WRITERS = 2  # batches in flight per system (sync.lua)
+OWN = {"id", "createdAt", "updatedAt", "position", "searchVector"}  # of a person: Twenty's, not ours
+
+
+class Ground:
+    """The systems, and what a run needs to reach them."""
+
+    def __init__(self, contacts, batch):
+        self.dir = tempfile.mkdtemp(prefix="syncrun-torture-")
+        os.chmod(self.dir, 0o711)
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "TWENTY", "BIGQUERY", "GOOGLE"))
+                    and "proxy" not in k.lower()}
+        self.env["HOME"] = self.dir
+        self.sandbox = None
+        self.cluster = None
+        self.database = None
+        self.start_postgres()
+        self.start_sandbox(contacts)
+        self.home = self.dir + "/home"
+        self.env.update(SUPABASE_DB_URL=self.url, LOCAL_DB=self.home + "/contacts.db", SYNCRUN_STATE=self.home + "/state")
+        self.config = self.dir + "/config.lua"
+        with open(self.config, "w", encoding="utf-8") as f:
+            f.write("return { twenty = { rate = false, batch = %d } }\n" % batch)
+        os.mkdir(self.home)
+        done = self.run("setup.lua", "--apply")
+        if done.returncode != 0:
+            sys.exit("setup failed: " + done.stderr)
+
+    def start_postgres(self):
+        given = os.environ.get("SYNCRUN_TEST_PG")
+        if given:
+            self.admin = given
+            self.database = "torture_%d_%d" % (os.getpid(), time.time_ns())
+            self.psql(self.admin, "create database " + self.database)
+            self.url = given.rsplit("/", 1)[0] + "/" + self.database
+        else:
+            self.cluster = self.dir + "/postgres"
+            self.url = subprocess.run([ROOT + "/scripts/private_postgres.sh", "start", "--fast", "--tcp", "0", self.cluster],
+                                      check=True, capture_output=True, text=True).stdout.strip()
+
+    def start_sandbox(self, contacts):
+        log = open(self.dir + "/sandbox.log", "w", encoding="utf-8")  # pylint: disable=consider-using-with
+        self.sandbox = subprocess.Popen(  # pylint: disable=consider-using-with
+            [SYNCRUN, ROOT + "/scripts/sandbox.lua", "--dir", self.dir + "/sandbox", "--contacts", str(contacts),
+             "--twenty-rate", "off"], stdout=log, stderr=log, env=self.env)
+        for _ in range(600):
+            if os.path.exists(self.dir + "/sandbox/env"):
+                break
+            time.sleep(0.05)
+        with open(self.dir + "/sandbox/env", encoding="utf-8") as f:
+            for line in f:
+                name, value = line.strip().removeprefix("export ").split("=", 1)
+                self.env[name] = value.strip("'")
+
+    def psql(self, url, sql):
+        return subprocess.run(["psql", "-qXAt", url, "-c", sql], check=True, capture_output=True, text=True).stdout
+
+    def arguments(self, script, *more):
+        return [SYNCRUN, ROOT + "/scripts/" + script, "--config", self.config, *more]
+
+    def run(self, script, *more, env=None):
+        return subprocess.run(self.arguments(script, *more), env={**self.env, **(env or {})}, cwd=self.home,
+                              capture_output=True, text=True, timeout=120, check=False)
+
+    def people(self):
+        return sqlite3.connect(self.dir + "/sandbox/twenty.db", timeout=30, isolation_level=None)
+
+    def reset(self):
+        self.psql(self.url, "truncate public.contacts_master")
+        with self.people() as db:
+            db.execute("delete from person")
+        shutil.rmtree(self.home)
+        os.mkdir(self.home)
+
+    def writes(self):
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(self.env["TWENTY_API_URL"] + "/_sandbox/stats", timeout=30) as answer:
+            return json.load(answer)["twenty"]["writes"]
+
+    def state(self):
+        """What each system holds, as a digest."""
+        out = {"postgres": self.psql(self.url, "select * from public.contacts_master order by contact_id")}
+        db = sqlite3.connect("file:%s?mode=ro" % self.env["LOCAL_DB"], uri=True)
+        out["local"] = repr(db.execute("select * from contacts_master order by contact_id").fetchall())
+        db.close()
+        people = self.people()
+        rows = people.execute("select * from person")
+        names = [d[0] for d in rows.description]
+        kept = [i for i, name in enumerate(names) if name not in OWN]
+        out["twenty"] = repr(sorted(repr([row[i] for i in kept]) for row in rows))
+        people.close()
+        return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in out.items()}
+
+    def ledger(self, sql):
+        path = self.home + "/state/ledger.db"
+        if not os.path.exists(path):
+            return []
+        db = sqlite3.connect(path)
+        try:
+            return db.execute(sql).fetchall()
+        except sqlite3.OperationalError:  # killed before its tables were made
+            return []
+        finally:
+            db.close()
+
+    def stop(self, keep):
+        if self.sandbox:
+            self.sandbox.terminate()
+            self.sandbox.wait()
+        if self.cluster:
+            subprocess.run([ROOT + "/scripts/private_postgres.sh", "stop", self.cluster], check=False)
+        elif self.database:
+            self.psql(self.admin, "drop database %s with (force)" % self.database)
+        if not keep:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Torture:
+    def __init__(self, ground, options):
+        self.ground, self.options = ground, options
+        self.random = random.Random(options.seed)
+        self.passed = self.failed = self.ended = self.interrupted = self.in_flight = self.repeated = 0
+
+    def undisturbed(self):
+        """What the systems must hold in the end, how many writes to Twenty it takes, and how long."""
+        times = []
+        for _ in range(2):
+            self.ground.reset()
+            before, since = self.ground.writes(), time.monotonic()
+            done = self.ground.run("full_sync.lua", env=self.preload(0))
+            times.append(time.monotonic() - since)
+            if done.returncode != 0:
+                sys.exit("the undisturbed run failed: %d %s %s" % (done.returncode, done.stderr, done.stdout[-2000:]))
+        self.wanted, self.duration = self.ground.state(), max(times)
+        self.twenty_writes = self.ground.writes() - before
+        if self.options.how == "power":
+            with open(self.ground.dir + "/count", encoding="utf-8") as f:
+                self.writes = int(f.read())
+
+    def preload(self, after):
+        if self.options.how != "power":
+            return None
+        return {"LD_PRELOAD": self.library, "POWERLOSS_AFTER": str(after), "POWERLOSS_SEED": str(self.random.randrange(1 << 30)),
+                "POWERLOSS_FILES": "%s/state/ledger.db:%s" % (self.ground.home, self.ground.env["LOCAL_DB"]),
+                "POWERLOSS_COUNT": self.ground.dir + "/count"}
+
+    def build(self):
+        self.library = self.ground.dir + "/powerloss.so"
+        subprocess.run([os.environ.get("CC", "cc"), "-std=c11", "-O1", "-fPIC", "-shared", "-o", self.library,
+                        ROOT + "/tests/torture/powerloss.c", "-ldl"], check=True)
+
+    def disturb(self, n):
+        """One run that is ended; returns the instant and whether it was still running."""
+        g = self.ground
+        if self.options.how == "power":
+            after = 1 + self.random.randrange(self.writes)
+            done = g.run("full_sync.lua", env=self.preload(after))
+            return "at write %d of %d" % (after, self.writes), done.returncode == -signal.SIGKILL, done.returncode
+        part = (n + self.random.random()) / self.options.runs  # spread over the whole duration
+        process = subprocess.Popen(g.arguments("full_sync.lua"), env=g.env, cwd=g.home,  # pylint: disable=consider-using-with
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(part * self.duration)
+        sent = signal.SIGKILL if self.options.how == "kill" else signal.SIGINT
+        process.send_signal(sent)
+        code = process.wait(timeout=60)
+        return "after %.3f s" % (part * self.duration), code in (-signal.SIGKILL, -signal.SIGINT, 130), code
+
+    def check_sent_twice(self, problems):
+        """A contact in two requests was, in all but the last, in one without an answer; those are few."""
+        flying = {}
+        for system, n in self.ground.ledger("select system, count(*) from attempt where status in ('sent', 'unknown') "
+                                            "and mode <> 'read' and run = 1 group by system"):
+            flying[system] = n
+            self.in_flight += n
+            if n > WRITERS:
+                problems.append("%d batches in flight to %s" % (n, system))
+        twice = self.ground.ledger(
+            "select a.system, a.status, count(*) from attempt a, json_each(a.keys) k where a.mode <> 'read' and exists "
+            "(select 1 from attempt b, json_each(b.keys) l where b.system = a.system and b.mode <> 'read' and b.id > a.id "
+            "and l.value = k.value) group by 1, 2")
+        for system, status, n in twice:
+            self.repeated += n
+            if self.options.how == "kill" and status not in ("sent", "unknown"):
+                problems.append("%d contacts were sent to %s again after an answer (%s)" % (n, system, status))
+        return flying
+
+    def one(self, n):
+        g, problems = self.ground, []
+        g.reset()
+        before = g.writes()
+        when, ended, code = self.disturb(n)
+        if not ended and code != 0:
+            problems.append("the disturbed run ended with exit %s" % code)
+        self.ended += ended
+        damaged = g.ledger("pragma quick_check")
+        if damaged and damaged != [("ok",)]:
+            problems.append("the ledger is damaged: %s" % damaged)
+        done = g.run("full_sync.lua")
+        if done.returncode != 0:
+            problems.append("the next run: exit %d: %s %s" % (done.returncode, done.stderr[-1500:], done.stdout[-1500:]))
+        if "Resuming" in done.stderr:
+            self.interrupted += 1
+        state = g.state()
+        for system, digest in self.wanted.items():
+            if state[system] != digest:
+                problems.append("%s differs from the undisturbed run" % system)
+        flying = self.check_sent_twice(problems)
+        extra = g.writes() - before - self.twenty_writes
+        if extra > flying.get("twenty", 0) + (0 if self.options.how == "kill" else WRITERS) + 1:  # + 1: batches are cut anew
+            problems.append("%d requests to Twenty more than undisturbed" % extra)
+        unverified = g.ledger("select system, state, count(*) from state where state <> 'verified' group by 1, 2")
+        if unverified:
+            problems.append("not verified in the ledger: %s" % unverified)
+        left = [f for f in glob.glob(g.home + "/state/runs/*/*") if os.path.basename(f).startswith(("spool", "again"))]
+        if left:
+            problems.append("scratch files are left: %s" % left)
+        if problems:
+            self.failed += 1
+            print("FAILED  %s %d %s: %s" % (self.options.how, n + 1, when, "; ".join(problems)), flush=True)
+        else:
+            self.passed += 1
+
+    def main(self):
+        if self.options.how == "power":
+            self.build()
+        self.undisturbed()
+        for n in range(self.options.runs):
+            self.one(n)
+        print("# %s: %d runs, %d ended while they ran, %d named as resumed, %d batches were in flight, %d contacts sent twice"
+              % (self.options.how, self.options.runs, self.ended, self.interrupted, self.in_flight, self.repeated))
+        print("# undisturbed: %.2f s, %d writes to Twenty; seed %d" % (self.duration, self.twenty_writes, self.options.seed))
+        print("%d passed, %d failed" % (self.passed, self.failed))
+        return self.failed != 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--how", choices=("kill", "int", "power"), default="kill")
+    parser.add_argument("--runs", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--contacts", type=int, default=600)
+    parser.add_argument("--batch", type=int, default=40)
+    parser.add_argument("--keep", action="store_true", help="leave the folder")
+    options = parser.parse_args()
+    ground = Ground(options.contacts, options.batch)
+    try:
+        return Torture(ground, options).main()
+    finally:
+        ground.stop(options.keep)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -141,14 +141,23 @@ static bool run_phone(struct step_run *run, const struct step *step, struct cell
 
 // "+440:1:00": numbers that begin so lose the last so many digits of it, unless they have at most so many digits after
 // the calling code.
+static bool is_trunk_entry(const struct step_arg *arg)
+{
+	const char *end = arg->text + arg->len;
+
+	if (arg->len < 8 || arg->text[0] != '+' || end[-5] != ':' || end[-3] != ':')
+		return false;
+	for (size_t i = 1; i < arg->len; i++)
+		if (i != arg->len - 5 && i != arg->len - 3 && (arg->text[i] < '0' || arg->text[i] > '9'))
+			return false;
+	return end[-4] >= '1' && (size_t)(end[-4] - '0') < arg->len - 6;
+}
+
 static bool parse_trunk(struct step *step, struct err *err)
 {
-	for (size_t i = 0; i < step->nargs; i++) {
-		const struct step_arg *arg = &step->args[i];
-
-		if (arg->len < 8 || arg->text[0] != '+' || arg->text[arg->len - 5] != ':' || arg->text[arg->len - 3] != ':')
+	for (size_t i = 0; i < step->nargs; i++)
+		if (!is_trunk_entry(&step->args[i]))
 			return err_set(err, ERR_MAPPING, NULL, "the step 'phone_trunk' takes entries like '+440:1:00'");
-	}
 	return true;
 }
 

@@ -79,6 +79,13 @@ t.test("each step at each of its fates", function()
 		{ { "phone_e164" }, "202 224 3441", "2022243441", "lost", "phone without country code" },
 		{ { "phone_e164" }, "+12022243441 ext 5", "+12022243441", "lost" },
 		{ { "phone_e164" }, "+12022243441", "+12022243441", "exact" },
+		{ { { "phone_trunk", "+440:1:00" } }, "+4402079460958", "+442079460958", "folded",
+			"trunk prefix after the calling code dropped from the phone" },
+		{ { { "phone_trunk", "+440:1:00" } }, "+442079460958", "+442079460958", "exact" },
+		{ { { "phone_trunk", "+440:1:00" } }, "+440123", "+440123", "exact" },
+		{ { { "phone_trunk", "+440:1:00", "+3606:2:00", "+11:1:10" } }, "+36061234567", "+361234567", "folded" },
+		{ { { "phone_trunk", "+11:1:10" } }, "+112025550123", "+12025550123", "folded" },
+		{ { { "phone_trunk", "+11:1:10" } }, "+11202555012", "+11202555012", "exact" },
 		{ { { "select", { "A", "B" } } }, "A", "A", "exact" },
 		{ { { "select", { "A", "B" } } }, "C", "C", "rejected", "unknown option 'C'" },
 		{ { { "concat", "id", "x" } }, "b", "1b", "exact" },
@@ -190,6 +197,9 @@ t.test("mistakes in a mapping raise when it is compiled", function()
 	bad({ { name = "x", from = "a", steps = { { "split_first", "gone" } } } }, "reads the column 'gone'")
 	bad({ { name = "x", from = "a", steps = { { "select" } } } }, "has 0 arguments")
 	bad({ { name = "x", from = "a", steps = { { "const", 1.5 } } } }, "argument that is a number")
+	for _, entry in ipairs { "+1", "+1:9:00", "+440:0:00", "x440:1:00", "+44a:1:00", "+440:1:0a", ":::::::::" } do
+		bad({ { name = "x", from = "a", steps = { { "phone_trunk", entry } } } }, "entries like '+440:1:00'")
+	end
 	bad({ { name = "x", from = "a", steps = { 5 } } }, "a step of 'x' is a number")
 	bad({ { name = "x", from = "a", steps = { {} } } }, "no name")
 	bad({ { name = "x", from = "d", steps = { "lower" } } }, "cannot work on date")

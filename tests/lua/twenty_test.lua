@@ -217,16 +217,16 @@ test("a server that ignores isUnique is refused with a clear word", function()
 	end
 	scripted(answer, function(target)
 		for _, name in ipairs { "name", "emails", "phones" } do
-			fields[#fields + 1] = { id = name, name = name, isActive = true,
+			fields[#fields + 1] = { id = name, name = name, isActive = true, isUnique = false,
 				type = ({ name = "FULL_NAME", emails = "EMAILS", phones = "PHONES" })[name] }
 		end
 		local left = {}
 		for _, made in ipairs(target:setup(true)) do
 			if not made.done then left[#left + 1] = made.what end
 		end
-		t.eq(#left, 1)
-		t.contains(left[1], "this server ignores isUnique")
-		t.eq(#target:check(), 1)
+		t.contains(left[1], "this server knows no unique fields")
+		t.eq(left[2], "field person.nameNormalized is missing")
+		t.eq(#fields, 4) -- nothing but the key was made
 	end)
 end)
 
@@ -350,6 +350,25 @@ test("folds come back equal", function()
 		t.eq(same, 3)
 	end)
 end)
+
+test("a trunk prefix after the calling code is dropped, as Twenty's library does; an Italian zero stays",
+	function()
+		ready(function(target)
+			local list, stored = {}, {
+				["+4402079460958"] = "+442079460958", ["+33 06 12 34 56 78"] = "+33612345678", ["+390669812345"] = "+390669812345",
+				["+3606 1 234 5678"] = "+3612345678", ["+7 8 912 345 67 89"] = "+79123456789", ["+34612345678"] = "+34612345678",
+				["+1 1 202 555 0123"] = "+12025550123", ["+49 0151 23456789"] = "+4915123456789",
+			}
+			for phone in pairs(stored) do
+				list[#list + 1] = { contact_id = phone, canonical_name = "T", phone = phone }
+			end
+			for _, state in ipairs(states(create(target, list))) do t.eq(state, "written") end
+			local found = check_equal(target, list)
+			for i, fields in ipairs(list) do
+				t.eq(found[i]["phones.primaryPhoneNumber"], stored[fields.phone])
+			end
+		end)
+	end)
 
 test("what Twenty cannot hold is known before it is sent", function()
 	scripted({ {} }, function(target)
@@ -693,6 +712,83 @@ test("the pace keeps to the server's rule: no call is refused, and none waits wi
 	t.ok(simulate(400, function() return 0.7 end) < 400 * 0.71)
 	math.randomseed(7)
 	simulate(1000, function() return math.random() * 1.5 end)
+end)
+
+test("20,000 new people: 103 calls that are announced, and a set-up and a look before them", function()
+	local target = twenty.new({ url = "http://x", key = "k" }, MAPPING)
+	t.eq(target.reader:calls(20000), 3)
+	t.eq({ target.reader:calls(0), target.reader:calls(1000), target.reader:calls(1001) }, { 1, 1, 2 })
+	t.eq(target.reader:calls(100000), 26)
+	t.eq(target.client.pace:estimate(20000 / 200 + 3), "103 requests at 100 a minute: about 1 min")
+	t.eq(target.client.pace:estimate(1), "1 request at 100 a minute: about 1 s")
+	t.eq(target.client.pace:estimate(0), nil)
+	t.eq(system("http://x", "k").client.pace:estimate(103), nil) -- without a limit nothing is said
+end)
+
+test("waiting for the limit is told", function()
+	local told = {}
+	local sleep = task.sleep
+	task.sleep = function() end
+	local own, clock = pace.new { tokens = 1, every = 2 }, time.mono
+	own.on_wait = function(seconds)
+		told[#told + 1] = seconds
+		time.mono = function() return clock() + 10 end
+	end
+	local ok, e = pcall(function()
+		own:take()
+		own:take()
+	end)
+	task.sleep, time.mono = sleep, clock
+	t.ok(ok, e)
+	t.eq(#told, 1)
+	t.ok(told[1] > 1 and told[1] <= 2)
+end)
+
+test("a server of 2025 is refused before anything is made", function()
+	workspace(function(target, rest)
+		local problems = target:setup(true)
+		t.eq(#problems, 1)
+		t.contains(problems[1].what, "this server knows no unique fields (Twenty of 2025)")
+		t.eq(problems[1].done, false)
+		t.eq(#target:check(), 1)
+		for _, object in ipairs(rest("GET", "/metadata/objects?limit=200").data.objects) do
+			for _, field in ipairs(object.nameSingular == "person" and object.fields or {}) do
+				t.ok(field.name ~= "contactId", "a field was made")
+			end
+		end
+	end, nil, { emulate = "v1" })
+end)
+
+test("names that Twenty does not take, and options, are named before anything is sent", function()
+	local function problem(entry)
+		local m = mapping.compile { key = "id", fields = {
+			{ "id", "text", to = { twenty = { "contactId", "TEXT", unique = true } } }, entry } }
+		local what
+		workspace(function(_, _, server)
+			local target = twenty.new({ url = server.url, key = server.token, rate = false }, m)
+			local problems = target:setup(true)
+			t.eq(problems[#problems].done, false)
+			what = problems[#problems].what
+		end)
+		return what
+	end
+	t.contains(problem { "type", "text" }, "field person.type is missing and cannot be made (Twenty reserves this name)")
+	t.contains(problem { "x", "text", to = { twenty = { "nameFirstName", "TEXT" } } }, "taken by a part of person.name")
+	t.contains(problem { "x", "text", to = { twenty = { "companyId", "TEXT" } } }, "companyId")
+	t.contains(problem { "x", "text", to = { twenty = { "Größe", "TEXT" } } }, "begins with a small letter")
+	t.contains(problem { "x", "text", to = { twenty = { ("a"):rep(64), "TEXT" } } }, "longer than 63")
+	t.contains(problem { "x", "text", to = { twenty = { "level", "SELECT", options = { "A", "b" } } } }, "the option 'b'")
+	t.contains(problem { "x", "text", to = { twenty = { "position", "TEXT" } } }, "is of type")
+end)
+
+test("who changed a person last comes with those that are asked for by key", function()
+	ready(function(target)
+		create(target, numbered(1))
+		local found = target:fetch { "c-00001" }
+		t.eq(found[1]["updatedBy.source"], "API")
+		t.ok(found[1].updatedAt > 0 and found[1]["updatedBy.name"] ~= nil)
+		t.eq(all_of(target:scan())[1].updatedAt, nil)
+	end)
 end)
 
 test("reads are repeated after trouble, three times here", function()

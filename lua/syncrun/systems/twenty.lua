@@ -3,11 +3,17 @@
 local err = require "syncrun.err"
 local client = require "syncrun.systems.twenty.client"
 local fields = require "syncrun.systems.twenty.fields"
+local foresight = require "syncrun.systems.twenty.foresight"
+local log = require "syncrun.log"
 local metadata = require "syncrun.systems.twenty.metadata"
+local probe = require "syncrun.systems.twenty.probe"
 local reader = require "syncrun.systems.twenty.reader"
+local time = require "syncrun.time"
 local writer = require "syncrun.systems.twenty.writer"
 
 local M = {}
+
+local SAY_EVERY = 15 -- seconds
 
 ---@class syncrun.TwentySystem
 local System = {}
@@ -21,8 +27,39 @@ local function need(config, name, variable)
 	return value
 end
 
---- A system over the people of one workspace. Config: url, key; batch (200 people a write), page_rows (2000 a read),
---- rate ({tokens = 95, every = 0.61}: a burst, then one call each so many seconds; false: none), timeout (seconds).
+local CHOICES = {
+	duplicate_email = { reject = true, additional = true }, revive = { all = true, ours = true, never = true },
+	adopt = { [true] = true, [false] = true },
+}
+
+local function choice(config, name, default)
+	local value = config[name]
+	if value == nil then return default end
+	if not CHOICES[name][value] then
+		local words = {}
+		for word in pairs(CHOICES[name]) do words[#words + 1] = tostring(word) end
+		table.sort(words)
+		err.raise { kind = "config", exit = 2, message = ("twenty.%s is %s, not '%s'"):format(name,
+			table.concat(words, " or "), tostring(value)) }
+	end
+	return value
+end
+
+-- Waiting for the limit is said, once in a while.
+local function say_waiting(self)
+	local said
+	return function(seconds)
+		local now = time.mono()
+		if seconds < 0.5 or (said and now - said < SAY_EVERY) then return end
+		said = now
+		log.info("%s: waiting, for Twenty takes %d requests a minute", self.label, self.client.pace:per_minute())
+	end
+end
+
+--- A system over the people of one workspace. Config: url, key; default_region (of telephones without a country's code:
+--- "US", or a calling code "+1"; without it they are lost); batch (200 people a write), page_rows (people a read),
+--- rate ({tokens = 95, every = 0.61}: a burst, then one call each so many seconds; false: none), timeout (seconds);
+--- duplicate_email ("reject", "additional"), adopt (false), revive ("all", "ours", "never"): see lua/README.md.
 ---@param config table
 ---@param mapping syncrun.Mapping
 ---@return syncrun.TwentySystem
@@ -30,11 +67,15 @@ function M.new(config, mapping)
 	need(config, "url", "TWENTY_API_URL")
 	need(config, "key", "TWENTY_API_KEY")
 	local self = setmetatable({
-		name = "twenty", label = "CRM", ordered = false, columns = fields.columns(mapping),
+		settings = { duplicate_email = choice(config, "duplicate_email", "reject"), adopt = choice(config, "adopt", false),
+			revive = choice(config, "revive", "all") },
+		name = "twenty", label = "CRM", ordered = false, editor_column = "updatedBy.name",
+		columns = fields.columns(mapping, config),
 		limits = { rows = config.batch or 200, bytes = 8 * 2 ^ 20 }, client = client.new(config, "twenty"),
 	}, System)
-	self.reader = reader.new(self.client, self.columns, config.page_rows or 2000)
+	self.reader = reader.new(self.client, self.columns, config.page_rows)
 	self.writer = writer.new(self.client, self.columns, mapping:schema(), self.limits)
+	self.client.pace.on_wait = say_waiting(self)
 	return self
 end
 
@@ -89,12 +130,106 @@ function System:fetch(keys)
 	return self.reader:fetch(keys)
 end
 
+-- How many calls the changes take, with the reading back.
+local function calls_of(self, look, releases, by_key)
+	local creates, updates = look:counts()
+	if creates + updates == 0 then return 0 end
+	local batch = self.limits.rows
+	local read = by_key and math.ceil(look.spool.total / 500) or self.reader:calls(look:people() + creates)
+	return math.ceil(creates / batch) + math.ceil(updates / batch) + math.ceil(#releases / batch) + read
+end
+
+local function begin(self, look, o)
+	self.reader.demoted, self.writer.demoted = look.demoted, look.demoted
+	local demoted = 0
+	for _ in pairs(look.demoted) do demoted = demoted + 1 end
+	if demoted > 0 then
+		log.info("%s: %d e-mails are kept as additional ones, for another contact has them", self.label, demoted)
+	end
+	if not o.write then return end
+	local releases = look:releases()
+	local estimate = self.client.pace:estimate(calls_of(self, look, releases, o.by_key))
+	if estimate then log.info("%s: %s", self.label, estimate) end
+	self.writer:release(releases)
+end
+
+--- Look at what a pass is going to change, before it does: the flow tells it by look:change(mode, page, indices), and
+--- look:finish() returns what is refused, by key.
+---@param spool syncrun.Spool
+---@param o { by_key: boolean, write: boolean, is_ours: (fun(key: string): boolean)? }
+---@return syncrun.TwentyForesight
+function System:foresee(spool, o)
+	local look = foresight.new { spool = spool, name = self.name, key = self.columns[1].name, email = self.writer.email,
+		settings = self.settings, is_ours = o.is_ours, by_key = o.by_key,
+		holders = function(emails) return self.reader:holders(emails) end }
+	function look.finish()
+		local refused = look:judge()
+		begin(self, look, o)
+		return refused
+	end
+	return look
+end
+
+--- Who of Twenty's people changed this one last, and when: nil when it was no person, or a page of a scan, which does
+--- not tell.
+---@param page syncrun.Rows of fetch
+---@param i integer
+---@return string?
+function System:edited(page, i)
+	local source = page:schema():index "updatedBy.source" and page:text(i, "updatedBy.source")
+	if not source or source == "" or source == "API" then return nil end
+	local who, at = page:text(i, "updatedBy.name"), page:get(i, "updatedAt")
+	return ("edited there by %s, %s"):format(who and who ~= "" and who or source:lower(),
+		at and time.format(at, 3) or "time unknown")
+end
+
 --- Write a batch: "create" adds people, "update" changes or revives those of batch.actual.
 ---@param batch { rows: syncrun.Rows, model: syncrun.Rows, actual: syncrun.Rows? }
 ---@param mode "create"|"update"
 ---@return { state: string, reason: string? }[]
 function System:write(batch, mode)
 	return self.writer:write(batch, mode)
+end
+
+-- The ids of the people of these keys, soft-deleted ones too.
+local function each_id(self, keys)
+	local found, ids = self:fetch(keys), {}
+	for i = 1, #found do ids[i] = found:text(i, "id") end
+	return ids
+end
+
+--- Destroy the people of these keys, for good.
+---@param keys string[]
+function System:delete(keys)
+	for _, id in ipairs(each_id(self, keys)) do
+		self.writer:mutate("mutation($id:UUID!){destroyPerson(id:$id){id}}", { id = id })
+	end
+end
+
+--- Soft-delete the people of a key, as a user of the CRM does.
+---@param key string
+function System:soft_delete(key)
+	for _, id in ipairs(each_id(self, { key })) do
+		self.writer:mutate("mutation($id:UUID!){deletePerson(id:$id){id}}", { id = id })
+	end
+end
+
+--- Change the people of a key as a user of the CRM does.
+---@param key string
+---@param data table Twenty's fields
+function System:change(key, data)
+	for _, id in ipairs(each_id(self, { key })) do
+		self.writer:mutate("mutation($id:UUID!,$data:PersonUpdateInput!){updatePerson(id:$id,data:$data){id}}",
+			{ id = id, data = data })
+	end
+end
+
+--- Try what the flow relies on, on one person (see syncrun.doctor).
+---@param model syncrun.Rows of one row
+---@param key string
+---@return syncrun.Check[]
+function System:probe(model, key)
+	return probe.run(self, model, key)
 end
 
 --- Forget what was read of the workspace; the next call reads it anew.

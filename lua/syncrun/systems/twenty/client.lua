@@ -11,6 +11,7 @@ local pace = require "syncrun.systems.twenty.pace"
 
 local M = {}
 
+local EVIDENCE_MAX = 8192     -- bytes of a failed request and its answer that the error carries
 local ERRORS_MAX = 256 * 1024 -- a longer answer holds people; its reader looks for errors
 
 ---@class syncrun.TwentyClient
@@ -109,6 +110,9 @@ local function auth_error(self, f)
 	}
 end
 
+-- What a create is told when a unique value of it is there already.
+local EXISTS = { ["A duplicate entry was detected"] = true }
+
 local function answer_error(self, f)
 	if is_auth(f) then return auth_error(self, f) end
 	if is_limit(f) then
@@ -119,7 +123,7 @@ local function answer_error(self, f)
 			f.message), unknown = true, retryable = true, exit = 3, slow = f.message == "Query read timeout" }
 	end
 	return err.new { kind = "http", code = f.subcode or f.code or tostring(f.status), status = f.status,
-		message = words_of(f), reject = true }
+		message = words_of(f), reject = true, exists = EXISTS[f.message] }
 end
 
 --- The error for the `errors` that a long answer carried.
@@ -137,12 +141,19 @@ local function transport_error(e)
 	return e
 end
 
+-- What was asked and answered, for the record of the attempt.
+local function with_evidence(e, o, res)
+	e.request = ("%s %s\n%s"):format(o.method, o.path, (o.body or ""):sub(1, EVIDENCE_MAX))
+	e.response = ("HTTP %d\n%s"):format(res.status, (res.body or ""):sub(1, EVIDENCE_MAX))
+	return e
+end
+
 -- One request: its answer, or nil and an error. What could not be sent at all is repeated by the HTTP client.
 local function attempt(self, o)
 	if o.paced then self.pace:take() end
 	local res, e = err.try(self.http.request, self.http, {
 		method = o.method, path = o.path, query = o.query, json = o.json, body = o.body,
-		headers = o.body and { ["Content-Type"] = "application/json" } or nil, idempotent = false,
+		headers = o.body and { ["Content-Type"] = "application/json" } or nil, idempotent = false, max_body = o.max_body,
 		retry = { tries = o.tries or self.tries, base = self.base, classify = function(answer)
 			return answer and "fail" or nil
 		end },
@@ -153,7 +164,7 @@ local function attempt(self, o)
 	end
 	local failure = failure_of(res)
 	if not failure then return res end
-	return nil, answer_error(self, failure)
+	return nil, with_evidence(answer_error(self, failure), o, res)
 end
 
 local function backoff(self, n)
@@ -195,12 +206,12 @@ end
 --- Send a query. Variables are values, or JSON text made elsewhere as json.raw.
 ---@param query string
 ---@param variables table
----@param o { read: boolean, shrinkable: boolean? }
+---@param o { read: boolean, shrinkable: boolean?, max_body: integer? }
 ---@return string body
 function Client:graphql(query, variables, o)
 	local res = self:call {
 		method = "POST", path = "/graphql", paced = true, read = o.read, shrinkable = o.shrinkable,
-		body = json.encode { query = query, variables = variables },
+		body = json.encode { query = query, variables = variables }, max_body = o.max_body,
 	}
 	return res.body
 end
@@ -243,7 +254,7 @@ function M.new(config, name)
 		pace = pace.new(rate and { tokens = rate.tokens or 95, every = rate.every or 0.61 }),
 		http = http.client {
 			base_url = config.url, name = name, timeout = config.timeout or 120, idle_timeout = config.timeout or 60,
-			max_body = 32 * 2 ^ 20, headers = { Authorization = "Bearer " .. config.key }, follow = false,
+			max_body = 64 * 2 ^ 20, headers = { Authorization = "Bearer " .. config.key }, follow = false,
 		},
 	}, Client)
 end

@@ -2,6 +2,7 @@
 --- never changed but for the unique flag of the key and further options of a select.
 local err = require "syncrun.err"
 local json = require "syncrun.json"
+local names = require "syncrun.systems.twenty.names"
 
 local M = {}
 
@@ -76,7 +77,10 @@ end
 
 local function problem_of_missing(column, person, is_key)
 	local problem = { field = column.twenty, what = ("field person.%s is missing"):format(column.twenty) }
-	if not COMPOSITE[column.kind] then
+	local why = names.problem(column.twenty, person.fields)
+	if why then
+		problem.what = ("%s and cannot be made (%s); name another one in the mapping"):format(problem.what, why)
+	elseif not COMPOSITE[column.kind] then
 		problem.request = create_field(column, person, is_key)
 		problem.made = ("field person.%s made (%s%s)"):format(column.twenty, column.kind,
 			problem.request.json.isUnique and ", unique" or "")
@@ -111,15 +115,26 @@ end
 
 local function problem_of_unique(column, field)
 	return {
-		field = column.twenty, unique = true, what = ("field person.%s is not unique%s"):format(column.twenty,
-			field.isUnique == nil and " (and this server tells of no field whether it is)" or ""),
+		field = column.twenty, unique = true, what = ("field person.%s is not unique"):format(column.twenty),
 		request = { method = "PATCH", path = "/fields/" .. field.id, json = { isUnique = true } },
 		made = ("field person.%s made unique"):format(column.twenty),
 	}
 end
 
+-- Options are only ever added: taking one away would empty it in every person who has it.
+local function problem_of_select(column, field)
+	local bad = names.bad_option(column.target.options)
+	if bad then
+		return { field = column.twenty, what = ("field person.%s cannot have the option '%s' of the mapping; Twenty's are of "
+			.. "capital letters, digits and _"):format(column.twenty, bad) }
+	end
+	return field and problem_of_options(column, field) or nil
+end
+
 local function problem_of(column, person, is_key)
 	local field = person.fields[column.twenty]
+	local bad_option = not field and column.kind == "SELECT" and problem_of_select(column)
+	if bad_option then return bad_option end
 	if not field then return problem_of_missing(column, person, is_key) end
 	if field.type ~= column.kind then
 		return { field = column.twenty, what = ("field person.%s is of type %s, the mapping needs %s; rename it in Twenty, "
@@ -130,7 +145,21 @@ local function problem_of(column, person, is_key)
 			column.twenty) }
 	end
 	if (is_key or column.target.unique) and field.isUnique ~= true then return problem_of_unique(column, field) end
-	return column.kind == "SELECT" and problem_of_options(column, field) or nil
+	return column.kind == "SELECT" and problem_of_select(column, field) or nil
+end
+
+-- A server of 2025 tells of no field whether it is unique, and ignores the wish without a word.
+local function tells_unique(person)
+	for _, field in pairs(person.fields) do
+		if field.isUnique ~= nil then return true end
+	end
+	return next(person.fields) == nil
+end
+
+local function too_old(key)
+	return { field = key.twenty, old = true, what = ("field person.%s cannot be unique: this server knows no unique "
+		.. "fields (Twenty of 2025), and without them every retry could make a contact twice; update Twenty to 2.x"):format(
+		key.twenty) }
 end
 
 --- What the mapping needs and the person object does not have.
@@ -138,6 +167,7 @@ end
 ---@param person syncrun.TwentyPerson
 ---@return { what: string, field: string, request: table?, made: string?, unique: boolean? }[]
 function M.problems(columns, person)
+	if not tells_unique(person) then return { too_old(columns[1]) } end
 	local list = {}
 	for i, column in ipairs(columns) do list[#list + 1] = problem_of(column, person, i == 1) end
 	return list
@@ -159,26 +189,35 @@ local function make(client, problem)
 	end
 end
 
-local function too_old(column)
-	return ("field person.%s does not become unique: this server ignores isUnique (Twenty of 2025), and without it every "
-		.. "retry could make a contact twice; update Twenty to 2.x"):format(column.twenty)
-end
-
---- Make what is missing, and look again: a server may ignore what it was asked for.
----@param client syncrun.TwentyClient
----@param columns syncrun.TwentyColumn[]
----@param problems table[]
-function M.apply(client, columns, problems)
-	for _, problem in ipairs(problems) do make(client, problem) end
+-- Did the server do what it said it did? It may ignore a wish.
+local function verify(client, columns, problems)
 	local left = {}
 	for _, problem in ipairs(M.problems(columns, M.load(client))) do left[problem.field] = problem end
 	for _, problem in ipairs(problems) do
 		local still = left[problem.field]
 		if problem.done and still then
 			problem.done = false
-			problem.what = still.unique and too_old(columns[1]) or still.what .. ", although the server took the change"
+			problem.what = (still.unique or still.old) and too_old(columns[1]).what
+				or still.what .. ", although the server took the change"
 		end
 	end
+end
+
+--- Make what is missing, the key first: without a unique one nothing else is made. Then look whether it is there.
+---@param client syncrun.TwentyClient
+---@param columns syncrun.TwentyColumn[] the key first
+---@param problems table[]
+function M.apply(client, columns, problems)
+	local first = problems[1]
+	if first.field == columns[1].twenty then
+		make(client, first)
+		verify(client, columns, { first })
+		if not first.done then return end
+	end
+	for _, problem in ipairs(problems) do
+		if not problem.done then make(client, problem) end
+	end
+	verify(client, columns, problems)
 end
 
 return M

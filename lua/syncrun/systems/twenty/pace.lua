@@ -25,12 +25,32 @@ local function wait_for(b, now)
 	return available(b, now) >= 1 and 0 or b.at + b.every - now
 end
 
---- Wait until a call may be sent.
+--- Calls a minute that the narrowest bucket lets through, as the server counts them; nil when there is none.
+---@return integer?
+function Pace:per_minute()
+	local least
+	for _, b in pairs(self.buckets) do least = math.min(least or math.huge, 60 / b.every * SLACK) end
+	return least and math.floor(least + 0.5) or nil
+end
+
+--- So many calls in words: "103 requests at 100 a minute: about 1 min". Nil when nothing limits them.
+---@param calls integer
+---@return string?
+function Pace:estimate(calls)
+	local rate = self:per_minute()
+	if not rate or calls == 0 then return nil end
+	local seconds = calls / rate * 60
+	local long = seconds < 45 and ("%d s"):format(math.ceil(seconds)) or ("%d min"):format(math.floor(seconds / 60 + 0.5))
+	return ("%d request%s at %d a minute: about %s"):format(calls, calls == 1 and "" or "s", rate, long)
+end
+
+--- Wait until a call may be sent; on_wait(seconds) is told of it.
 function Pace:take()
 	while true do
 		local now, wait = time.mono(), 0
 		for _, b in pairs(self.buckets) do wait = math.max(wait, wait_for(b, now)) end
 		if wait <= 0 then break end
+		if self.on_wait then self.on_wait(wait) end
 		task.sleep(wait)
 	end
 	local now = time.mono()

@@ -6,7 +6,10 @@ local rows = require "syncrun.rows"
 
 local M = {}
 
-local KEYS = 500      -- contactIds a call
+local KEYS = 500      -- contactIds, or addresses, a call
+local PAGE_BYTES = 16 * 2 ^ 20 -- of one answer; a longer one is asked for in smaller pages
+local PAGE_FIRST, PAGE_MAX, PAGE_MANY = 1000, 9500, 4000 -- people a call, see page_size
+local PART_ROWS = 1000 -- people that are handed on at once
 local PAGE_MIN = 200  -- pages are halved down to this when the server cannot answer them in time
 
 -- Twenty shows soft-deleted people only to a filter that speaks of deletedAt.
@@ -17,9 +20,18 @@ local COUNT = "query($filter:PersonFilterInput){people(first:1,filter:$filter){t
 local Reader = {}
 Reader.__index = Reader
 
+-- Who changed a person last; asked for by key only, for it is of interest where a person differs. Where fields belong to
+-- Twenty's people it always is.
+local CHANGED_QUERY = "updatedAt updatedBy{source name}"
+local CHANGED = {
+	{ name = "updatedAt", type = "timestamp", path = "updatedAt" },
+	{ name = "updatedBy.source", type = "text", path = "updatedBy.source" },
+	{ name = "updatedBy.name", type = "text", path = "updatedBy.name" },
+}
+
 -- The query for a page; only the first one asks for the count.
-local function query_of(columns, counted)
-	local selection = { "id", "deletedAt" }
+local function query_of(columns, counted, more)
+	local selection = { "id", "deletedAt", more }
 	for _, column in ipairs(columns) do selection[#selection + 1] = column.selection end
 	return ("query($first:Int,$after:String,$filter:PersonFilterInput){people(first:$first,after:$after,filter:$filter)"
 		.. "{%spageInfo{hasNextPage endCursor} edges{node{%s}}}}"):format(counted and "totalCount " or "",
@@ -31,6 +43,9 @@ local function compile(self, columns)
 	local raw = { { "id", "text" }, { "deletedAt", "timestamp" } }
 	self.paths = { "node.id", "node.deletedAt" }
 	local wanted, carried = {}, { { name = "id", type = "text" }, { name = "deletedAt", type = "timestamp" } }
+	for _, c in ipairs(CHANGED) do
+		raw[#raw + 1], self.paths[#self.paths + 1], carried[#carried + 1] = { c.name, c.type }, "node." .. c.path, c
+	end
 	for i, column in ipairs(columns) do
 		for _, r in ipairs(column.raw) do
 			raw[#raw + 1] = { r.name, r.type }
@@ -39,20 +54,31 @@ local function compile(self, columns)
 		wanted[i] = { name = column.name, type = column.type, from = column.actual.from, steps = column.actual.steps }
 		table.move(column.carried, 1, #column.carried, #carried + 1, carried)
 		if column.number then self.phones[#self.phones + 1] = column end
+		if column.kind == "EMAILS" then self.email = self.email or column end
 	end
 	for _, c in ipairs(carried) do wanted[#wanted + 1] = { name = c.name, type = c.type, from = c.name } end
 	self.raw = rows.schema(raw)
 	self.plan = rows.plan(self.raw, wanted)
 end
 
+local function has_owned(columns)
+	for _, column in ipairs(columns) do
+		if column.own ~= "source" then return true end
+	end
+	return false
+end
+
 --- A reader of these columns.
 ---@param client syncrun.TwentyClient
 ---@param columns syncrun.TwentyColumn[]
----@param page_rows integer people a call
+---@param page_rows integer? people a call; nil: as their number asks for
 ---@return syncrun.TwentyReader
 function M.new(client, columns, page_rows)
-	local self = setmetatable({ client = client, page_rows = page_rows, key = columns[1], phones = {} }, Reader)
-	self.first_query, self.next_query = query_of(columns, true), query_of(columns, false)
+	local self = setmetatable({ client = client, page_rows = page_rows, page_max = math.huge, key = columns[1],
+		phones = {}, demoted = {} }, Reader)
+	local changed = has_owned(columns) and CHANGED_QUERY or nil
+	self.first_query, self.next_query = query_of(columns, true, changed), query_of(columns, false, changed)
+	self.key_query = query_of(columns, true, CHANGED_QUERY)
 	compile(self, columns)
 	return self
 end
@@ -61,6 +87,25 @@ end
 ---@return syncrun.Schema
 function Reader:schema()
 	return self.plan:schema()
+end
+
+-- Whether an address stands in a list of additional ones, as JSON text.
+local function is_among(text, address)
+	for _, other in ipairs(text and json.decode(text) or {}) do
+		if other == address then return true end
+	end
+	return false
+end
+
+-- An address that another contact keeps, and this one has as an additional one, counts as held (see foresight).
+local function show_demoted(self, page)
+	if not next(self.demoted) then return end
+	for i = 1, #page do
+		local address = self.demoted[page:text(i, self.key.name)]
+		if address and page:text(i, self.email.name) == "" and is_among(page:text(i, self.email.additional), address) then
+			page:set(i, self.email.name, address)
+		end
+	end
 end
 
 -- A calling code without a number is no telephone (a workspace may have a default code).
@@ -73,6 +118,7 @@ local function project(self, raw)
 			end
 		end
 	end
+	show_demoted(self, page)
 	return page
 end
 
@@ -80,47 +126,79 @@ local EXTRAS = {
 	"data.people.pageInfo.hasNextPage", "data.people.pageInfo.endCursor", "data.people.totalCount", "errors",
 }
 
-local function read_page(self, filter, cursor)
-	local body = self.client:graphql(cursor and self.next_query or self.first_query,
-		{ first = self.page_rows, after = cursor, filter = filter },
-		{ read = true, shrinkable = self.page_rows > PAGE_MIN })
-	local raw, extra = rows.read_json(body, self.raw, { rows = "data.people.edges", paths = self.paths, extra = EXTRAS })
+-- The page's text is let go of before the next step needs memory: it is the largest thing that a run holds.
+local function fetch_page(self, query, w, size)
+	collectgarbage()
+	local shrinkable = size > PAGE_MIN
+	local body = self.client:graphql(query, { first = size, after = w.cursor, filter = w.filter },
+		{ read = true, shrinkable = shrinkable, max_body = shrinkable and PAGE_BYTES or nil })
+	return rows.read_json(body, self.raw, { rows = "data.people.edges", paths = self.paths, extra = EXTRAS })
+end
+
+local function read_page(self, query, w, size)
+	local raw, extra = fetch_page(self, query, w, size)
+	collectgarbage()
 	if extra.errors then err.raise(self.client:error_of(extra.errors)) end
 	if extra.rows_missing then
 		err.raise { kind = "http", code = "shape", exit = 3,
 			message = ("'%s' answered a query for people without people"):format(self.client.name) }
 	end
-	return project(self, raw), {
+	return raw, {
 		more = extra["data.people.pageInfo.hasNextPage"] == true, cursor = extra["data.people.pageInfo.endCursor"],
 		total = extra["data.people.totalCount"],
 	}
 end
 
+-- How many people to ask for next. Calls are what the server counts, pages are what fills our memory: a first page tells
+-- how many there are; up to 20,000 the others come in two more, beyond that in pages of some MB.
+local function page_size(self, w)
+	local size = self.page_rows or PAGE_FIRST
+	if not self.page_rows and w.total then
+		local left = w.total - PAGE_FIRST
+		size = left <= 2 * PAGE_MAX and math.max(math.ceil(left / 2), PAGE_FIRST) or PAGE_MANY
+	end
+	return math.min(size, self.page_max)
+end
+
 -- A page; smaller ones from here on when the server or our memory cannot take one of this size.
-local function next_page(self, filter, cursor)
+local function next_page(self, w)
 	while true do
-		local page, info = err.try(read_page, self, filter, cursor)
+		local size = page_size(self, w)
+		local page, info = err.try(read_page, self, w.cursor and w.next_query or w.first_query, w, size)
 		if page then return page, info end
 		local e = info
-		if not (e.slow or e.kind == "limit") or self.page_rows <= PAGE_MIN then err.raise(e) end
-		self.page_rows = math.max(PAGE_MIN, self.page_rows // 2)
+		if not (e.slow or e.kind == "limit") or size <= PAGE_MIN then err.raise(e) end
+		self.page_max = math.max(PAGE_MIN, size // 2)
 	end
 end
 
--- Pages of all people of a filter; the end raises when there were fewer than the server counted, now and at the start.
-local function walk(self, filter)
-	local cursor, done, seen, total = nil, false, 0, nil
+-- The next page of a walk as the server gave it, or nil at its end.
+local function step(self, w)
+	local page, info = next_page(self, w)
+	if info.more and (info.cursor == nil or info.cursor == w.cursor) then
+		err.raise { kind = "http", code = "cursor", message = ("'%s' says there are more people, but not where"):format(
+			self.client.name) }
+	end
+	w.seen, w.total, w.cursor, w.done = w.seen + #page, w.total or info.total, info.cursor, not info.more
+	if w.done then self:check_count(w.filter, w.seen, w.total) end
+	return page
+end
+
+-- All people of a filter; the end raises when there were fewer than the server counted, now and at the start. What was
+-- read in one call is handed on in parts, so that a large page is there only once.
+local function walk(self, filter, first_query, next_query)
+	local w = { filter = filter, first_query = first_query, next_query = next_query, seen = 0 }
+	local page, at
 	return function()
-		while not done do
-			local page, info = next_page(self, filter, cursor)
-			if info.more and (info.cursor == nil or info.cursor == cursor) then
-				err.raise { kind = "http", code = "cursor", message = ("'%s' says there are more people, but not where"):format(
-					self.client.name) }
-			end
-			seen, total, cursor, done = seen + #page, total or info.total, info.cursor, not info.more
-			if done then self:check_count(filter, seen, total) end
-			if #page > 0 then return page end
+		while not page do
+			if w.done then return nil end
+			page, at = step(self, w), 1
+			if #page == 0 then page = nil end
 		end
+		local part = page:slice(at, math.min(at + PART_ROWS - 1, #page))
+		at = at + PART_ROWS
+		if at > #page then page = nil end
+		return project(self, part)
 	end
 end
 
@@ -136,24 +214,52 @@ end
 --- All people, soft-deleted ones too, as pages in id order.
 ---@return fun(): syncrun.Rows?
 function Reader:scan()
-	return walk(self, ALL)
+	return walk(self, ALL, self.first_query, self.next_query)
+end
+
+--- How many calls a scan of so many people takes.
+---@param n integer
+---@return integer
+function Reader:calls(n)
+	local w, seen, calls = {}, 0, 0
+	repeat
+		seen, calls = seen + page_size(self, w), calls + 1
+		w.total = n
+	until seen >= n
+	return calls
+end
+
+-- The people of whom a field has one of these values.
+local function fetch(self, values, filter_of)
+	local result = rows.new(self:schema())
+	for from = 1, #values, KEYS do
+		local some = json.array(table.move(values, from, math.min(from + KEYS - 1, #values), 1, {}))
+		local filter = { ["and"] = json.array { filter_of { ["in"] = some }, ALL } }
+		for page in walk(self, filter, self.key_query, self.key_query) do
+			for i = 1, #page do result:append(page, i) end
+		end
+	end
+	return result
 end
 
 --- The people of these keys.
 ---@param keys string[]
 ---@return syncrun.Rows
 function Reader:fetch(keys)
-	local result, list = rows.new(self:schema()), {}
+	local list = {}
 	for _, key in ipairs(keys) do
 		if key ~= "" then list[#list + 1] = key end
 	end
-	for from = 1, #list, KEYS do
-		local some = json.array(table.move(list, from, math.min(from + KEYS - 1, #list), 1, {}))
-		for page in walk(self, { ["and"] = json.array { { [self.key.twenty] = { ["in"] = some } }, ALL } }) do
-			for i = 1, #page do result:append(page, i) end
-		end
-	end
-	return result
+	return fetch(self, list, function(condition) return { [self.key.twenty] = condition } end)
+end
+
+--- The people who hold these addresses (as Twenty stores them: in lower case) as their primary one.
+---@param emails string[]
+---@return syncrun.Rows
+function Reader:holders(emails)
+	return fetch(self, emails, function(condition)
+		return { [self.email.twenty] = { primaryEmail = condition } }
+	end)
 end
 
 return M

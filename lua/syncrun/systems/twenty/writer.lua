@@ -25,12 +25,8 @@ local function compile(columns, mode)
 	end
 	for _, column in ipairs(columns) do
 		if is_written(column, mode) then
-			for _, w in ipairs(column.write) do
-				if not w.mode or w.mode == mode then
-					entries[#entries + 1] = { path = w.path, column = w.column, as = w.as, const = w.const }
-				end
-			end
-			if mode == "update" then table.move(column.carried, 1, #column.carried, #carried + 1, carried) end
+			table.move(column.write, 1, #column.write, #entries + 1, entries)
+			table.move(column.carried, 1, #column.carried, #carried + 1, carried)
 		end
 	end
 	return { encoder = rows.encoder(entries), carried = carried }
@@ -44,9 +40,12 @@ end
 ---@return syncrun.TwentyWriter
 function M.new(client, columns, model_schema, limits)
 	local key = columns[1]
-	local self = setmetatable({ client = client, limits = limits, key = key, parts = {} }, Writer)
+	local self = setmetatable({ client = client, limits = limits, key = key, parts = {}, demoted = {} }, Writer)
 	self.modes = { create = compile(columns, "create"), update = compile(columns, "update") }
-	for _, column in ipairs(columns) do table.move(column.parts, 1, #column.parts, #self.parts + 1, self.parts) end
+	for _, column in ipairs(columns) do
+		table.move(column.parts, 1, #column.parts, #self.parts + 1, self.parts)
+		if column.kind == "EMAILS" and column.own ~= "target" then self.email = self.email or column end
+	end
 	self.part_plan = #self.parts > 0 and rows.plan(model_schema, self.parts) or nil
 	self.mutation = ("mutation($data:[PersonCreateInput!]!,$upsert:Boolean){createPeople(data:$data,upsert:$upsert)"
 		.. "{id %s deletedAt}}"):format(key.twenty)
@@ -68,6 +67,17 @@ local function widen(self, page, carried)
 	return rows.plan(schema, columns):apply(page)
 end
 
+-- An address that another contact keeps goes among the additional ones.
+local function demote(self, page, i)
+	local address = self.demoted[page:text(i, self.key.name)]
+	if not address or not page:schema():index(self.email.additional) then return end
+	local list, there = json.decode(page:text(i, self.email.additional)), false
+	for _, other in ipairs(list) do there = there or other == address end
+	if not there then list[#list + 1] = address end
+	page:set(i, self.email.name, "")
+	page:set(i, self.email.additional, json.encode(json.array(list)))
+end
+
 local function body_rows(self, batch, mode)
 	local carried = self.modes[mode].carried
 	local page = widen(self, batch.rows, carried)
@@ -75,8 +85,10 @@ local function body_rows(self, batch, mode)
 	for i = 1, #page do
 		for _, part in ipairs(self.parts) do page:set(i, part.name, parts:text(i, part.name)) end
 		for _, c in ipairs(carried) do
-			page:set(i, c.name, batch.actual:text(i, c.name) or (c.type == "json" and "[]" or nil))
+			local kept = batch.actual and batch.actual:text(i, c.name)
+			page:set(i, c.name, kept or (c.type == "json" and "[]" or nil))
 		end
+		if self.email then demote(self, page, i) end
 	end
 	return page
 end
@@ -146,6 +158,28 @@ send_range = function(run, from, to)
 		local _, e = err.try(send, run, text, first, last)
 		if e and not e.reject then err.raise(e) end
 		if e then refuse(run, first, last, e) end
+	end
+end
+
+--- Send a mutation that may be repeated.
+---@param mutation string
+---@param variables table
+function Writer:mutate(mutation, variables)
+	local doc = json.decode(self.client:graphql(mutation, variables, { read = true }))
+	if json.is_array(doc.errors) then err.raise(self.client:error_of(doc.errors)) end
+end
+
+--- Let people give up their primary address, so that another contact can have it.
+---@param list { id: string, key: string, additional: any }[]
+function Writer:release(list)
+	for from = 1, #list, self.limits.rows do
+		local data = json.array {}
+		for i = from, math.min(from + self.limits.rows - 1, #list) do
+			local person = list[i]
+			data[#data + 1] = { id = person.id, [self.key.twenty] = person.key,
+				[self.email.twenty] = { primaryEmail = "", additionalEmails = person.additional } }
+		end
+		confirmed(self, self.client:graphql(self.mutation, { data = data, upsert = true }, { read = true }))
 	end
 end
 

@@ -1,0 +1,66 @@
+#!/bin/bash
+# The doctor: what it says of systems that are as we rely on, of one that is not, and of one that is away; its probe leaves
+# nothing behind.
+. "$(dirname "$0")/lib/story.sh"
+
+fresh_folder doctor
+LOCAL_DB=off
+start_sandbox sandbox --contacts 3
+start_postgres
+set_up
+
+only_looks() {
+	run "$scripts/doctor.lua"
+	expect_exit 0
+	expect_same "$out" "BigQuery: in reach, and fit for the mapping
+CRM: in reach, and fit for the mapping
+Supabase: in reach, and fit for the mapping
+Local: not configured (LOCAL_DB is off)"
+	expect_eq "$(reader stat twenty.writes)" 0 "writes"
+}
+
+probe_is_well() {
+	run "$scripts/doctor.lua" --probe
+	expect_exit 0
+	expect_line "$out" "CRM: ok      control characters are kept (nameSuffix)"
+	expect_line "$out" "CRM: ok      a second person with the same contactId is refused"
+	expect_line "$out" "CRM: ok      additional e-mails stay when the whole composite is sent"
+	expect_line "$out" "CRM: ok      an upsert revives a soft-deleted person"
+	expect_line "$out" "CRM: ok      it is removed again"
+	expect_text "$out" "CRM: 40 of 40 things are as we rely on"
+	expect_line "$out" "Supabase: ok      it is removed again"
+	expect_no_text "$out" BROKEN
+	nothing_left
+}
+
+nothing_left() {
+	expect_eq "$(reader total_count)" 0 "people in Twenty"
+	expect_eq "$(reader twenty GET '/rest/people?filter=deletedAt%5Bis%5D:NOT_NULL' | grep -c probe)" 0 "soft-deleted probes"
+	expect_eq "$(sql "select count(*) from public.contacts_master")" 0 "rows in Postgres"
+}
+
+probe_names_what_breaks() {
+	local direct=$TWENTY_API_URL
+	"$python" "$lib/fault_proxy.py" "$direct" mangle 1 >"$home/proxy" &
+	pids+=($!)
+	while [ ! -s "$home/proxy" ]; do sleep 0.05; done
+	run TWENTY_API_URL="$(cat "$home/proxy")" "$scripts/doctor.lua" --probe
+	expect_exit 1
+	expect_line "$out" 'CRM: BROKEN  control characters are kept (nameSuffix): "Bell\u0007 esc\u001b del\u007f", expected "bell\u0007 esc\u001b del\u007f"'
+	expect_line "$out" "CRM: ok      it is removed again"
+	expect_no_text "$out" "Supabase: BROKEN"
+	nothing_left
+}
+
+out_of_reach() {
+	run TWENTY_API_URL=http://127.0.0.1:9 "$scripts/doctor.lua" --probe
+	expect_exit 3
+	expect_text "$err" "CRM: cannot connect to 'twenty'"
+	expect_line "$out" "Supabase: ok      it is removed again"
+}
+
+story "without --probe it only looks" only_looks
+story "the probe of well-behaved systems says so, and leaves nothing" probe_is_well
+story "a server that keeps something otherwise is named, with both values" probe_names_what_breaks
+story "a system out of reach is named, the others are tried" out_of_reach
+finish

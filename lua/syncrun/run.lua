@@ -9,6 +9,7 @@ local json = require "syncrun.json"
 local log = require "syncrun.log"
 local mapping_of = require "syncrun.mapping"
 local report = require "syncrun.report"
+local requests = require "syncrun.requests"
 local rows = require "syncrun.rows"
 local spool_of = require "syncrun.spool"
 local sync = require "syncrun.sync"
@@ -362,6 +363,8 @@ local function open(options)
 	run.config = config_of.load { file = options.config }
 	run.mapping = mapping_of.load(run.config.mapping)
 	run.checks = mapping_of.load_script(run.config.checks, "checks")
+	run.requests = requests.new()
+	run.config.bigquery.on_attempt = function(info) run.requests:add(info) end
 	run.source, run.targets = systems.open(run.config, run.mapping)
 	run.selection = { columns = run.mapping:source_columns(), only = options.only, limit = options.limit }
 	run.by_key = options.only ~= nil or options.limit ~= nil
@@ -372,6 +375,7 @@ local function open(options)
 end
 
 local function close(run)
+	run.requests:close()
 	if run.spool then run.spool:close() end
 	for _, system in ipairs(systems.configured(run.targets)) do err.try(system.close, system) end
 end
@@ -403,6 +407,7 @@ end
 local function sync_and_validate(run)
 	try_files(run)
 	host.make_folder(run.folder)
+	run.requests:open(run.folder .. "/requests.jsonl")
 	run.spool = spool_of.open(run.folder .. "/spool.db", run.mapping:schema(), run.mapping.key, run.name_field)
 	run.states = open_targets(run)
 	take_steady_snapshot(run)

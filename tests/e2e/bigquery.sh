@@ -107,7 +107,7 @@ as_it_lies() {
 }
 
 misbehaving() {
-	local before
+	local before requests
 	faults '{"page_bytes": 3000, "faults": [{"method": "POST", "path": "/queries", "incomplete": true},
 		{"method": "GET", "path": "/queries/", "incomplete": true, "times": 2},
 		{"method": "GET", "path": "/queries/", "after": 2, "truncate": 100},
@@ -116,6 +116,11 @@ misbehaving() {
 	full_sync
 	expect_exit 0
 	expect_totals 60 60 60 0 0
+	requests=$(find "$home" -name requests.jsonl -newer "$home/wide.lua" | xargs -r ls -t | head -n 1)
+	expect_eq "$(grep -c '"attempt":1,' "${requests:-/dev/null}" | awk '{ print ($1 > 3) }')" 1 "requests on record"
+	expect_eq "$(grep -c '"status":502' "${requests:-/dev/null}")" 1 "the refused attempt on record"
+	# the dropped connection may be repeated inside libcurl, unseen
+	expect_eq "$(grep -c '"attempt":2,' "${requests:-/dev/null}" | awk '{ print ($1 >= 2) }')" 1 "the repeats on record"
 	before=$(fingerprint)
 	faults '{"faults": [{"method": "GET", "path": "/queries/", "after": 1, "times": -1, "reason": "quotaExceeded"}]}'
 	full_sync

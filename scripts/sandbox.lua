@@ -12,8 +12,10 @@ local options = args.parse(arg, {
 		{ "load", type = "string", metavar = "FILE", help = "fill BigQuery's contacts from newline-delimited JSON" },
 		{ "contacts", type = "integer", min = 0, metavar = "N", help = "fill BigQuery with N generated contacts" },
 		{ "odd", type = "flag", help = "add contacts that some system cannot hold" },
-		{ "port-bigquery", type = "integer", min = 0, metavar = "PORT", help = "BigQuery's port; any free one by default" },
-		{ "port-twenty", type = "integer", min = 0, metavar = "PORT", help = "Twenty's port; any free one by default" },
+		{ "port-bigquery", type = "integer", min = 0, max = 65535, metavar = "PORT",
+			help = "BigQuery's port; any free one by default" },
+		{ "port-twenty", type = "integer", min = 0, max = 65535, metavar = "PORT",
+			help = "Twenty's port; any free one by default" },
 		{ "twenty-rate", type = "string", metavar = "N/SECONDS", help = "Twenty's rate limit, or off; 100/60 by default" },
 	},
 	examples = {

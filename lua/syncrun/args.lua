@@ -11,6 +11,7 @@ local M = {}
 ---@field default any?
 ---@field required boolean?
 ---@field min number?
+---@field max number?
 
 ---@class syncrun.Arguments
 ---@field name string the script's name, for messages
@@ -75,10 +76,11 @@ local convert = {
 local function store(spec, values, option, text)
 	local key = option[1]:gsub("-", "_")
 	local value = convert[option.type](text)
-	if value == nil or (option.min and value < option.min) then
-		usage_error(spec, "'--%s' takes %s%s, not '%s'", option[1],
+	if value == nil or (option.min and value < option.min) or (option.max and value > option.max) then
+		usage_error(spec, "'--%s' takes %s%s%s, not '%s'", option[1],
 			({ integer = "a whole number", number = "a number", list = "a list separated by commas" })[option.type],
-			option.min and (" of at least %g"):format(option.min) or "", text)
+			option.min and (" of at least %g"):format(option.min) or "",
+			option.max and (" up to %d"):format(option.max) or "", text)
 	end
 	if option.type == "list" and values[key] then
 		table.move(value, 1, #value, #values[key] + 1, values[key])

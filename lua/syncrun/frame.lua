@@ -42,7 +42,9 @@ local function clean_up(ledger, folder)
 	end
 end
 
-local REPORTS = { "report.txt", "report.json", "contacts.jsonl", "issues.jsonl" }
+local REPORTS = {
+	"report.txt", "report.json", "contacts.jsonl", "issues.jsonl", "values.jsonl", "owned.jsonl", "requests.jsonl",
+}
 
 --- Remove runs that began longer than `seconds` ago: their rows, and their report files in the state folder.
 ---@param ledger syncrun.Ledger

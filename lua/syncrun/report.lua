@@ -226,6 +226,10 @@ local function write_issues(writer, run)
 		local line = {}
 		for key, value in pairs(row) do line[key] = value end
 		line.contact_id, line.id = row.id or json.null, nil
+		line.name = row.name or json.null
+		if row.kind == "mismatched" then
+			line.actual, line.expected = row.actual or json.null, row.expected or json.null
+		end
 		writer:write(json.encode(line) .. "\n")
 	end
 	for row in spool.db:each "SELECT system, k, name FROM extra ORDER BY system, k" do

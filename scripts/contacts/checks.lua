@@ -19,7 +19,8 @@ return {
 		function(contact)
 			local code, sub = contact.category_code, contact.subcategory_code
 			if sub and (not code or sub:sub(1, #code) ~= code) then
-				return ("subcategory_code %q does not begin with category_code %q"):format(sub, code or "null")
+				return ("subcategory_code %q does not begin with category_code %s"):format(sub,
+					code and ("%q"):format(code) or "null")
 			end
 		end,
 	},

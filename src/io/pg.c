@@ -227,6 +227,8 @@ static void note_error(struct pg *pg, const PGresult *res)
 
 	if (pg->first.kind != ERR_NONE)
 		return;
+	if (strncmp(state, "23", 2) == 0) // the detail of a violated constraint quotes the row: people's data
+		detail = "";
 	flatten(flat, sizeof flat, *state != '\0' ? field(res, PG_DIAG_MESSAGE_PRIMARY) : PQresultErrorMessage(res));
 	if (pg->pipeline)
 		snprintf(number, sizeof number, "statement %zu of the pipeline: ", pg->answered + 1);

@@ -5,7 +5,7 @@ local t = require "syncrun.test"
 local spec = {
 	name = "x.lua", summary = "Does x.",
 	options = {
-		{ "limit", type = "integer", min = 1, metavar = "N", help = "only N" },
+		{ "limit", type = "integer", min = 1, max = 9, metavar = "N", help = "only N" },
 		{ "skip-sync", type = "flag", help = "no writes" },
 		{ "only", type = "list", help = "these" },
 		{ "rate", type = "number", default = 1.5, help = "how fast" },
@@ -27,6 +27,7 @@ t.test("args: mistakes name the option and the remedy", function()
 	t.contains(t.raises(function() args.parse({ "--limt", "3" }, spec) end, "usage").message, "did you mean '--limit'?")
 	t.contains(t.raises(function() args.parse({ "--limit", "x" }, spec) end, "usage").message, "whole number")
 	t.contains(t.raises(function() args.parse({ "--limit", "0" }, spec) end, "usage").message, "at least 1")
+	t.contains(t.raises(function() args.parse({ "--limit", "10" }, spec) end, "usage").message, "up to 9")
 	t.contains(t.raises(function() args.parse({ "--limit", "1.5" }, spec) end, "usage").message, "'1.5'")
 	t.contains(t.raises(function() args.parse({ "--dir" }, spec) end, "usage").message, "missing after '--dir'")
 	t.contains(t.raises(function() args.parse({ "--skip-sync=1" }, spec) end, "usage").message, "takes no value")

@@ -162,7 +162,7 @@ end)
 
 t.test("the name rule keeps every real name", function()
 	local file
-	for _, path in ipairs { "../shared/data/contacts.ndjson", "/work/shared/data/contacts.ndjson" } do
+	for _, path in ipairs { "../shared/data/contacts.ndjson" } do
 		file = file or io.open(path)
 	end
 	if not file then t.skip("no contacts.ndjson here") end

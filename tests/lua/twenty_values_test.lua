@@ -75,7 +75,7 @@ local CASES = {
 }
 
 local function recording(name)
-	for _, root in ipairs { "../shared", "/work/shared" } do
+	for _, root in ipairs { "../shared" } do
 		local file <close> = io.open(("%s/facts/recordings/twenty/%s.json"):format(root, name))
 		if file then return json.decode(file:read "a") end
 	end

@@ -33,6 +33,8 @@ sqlite3.connect(sys.argv[1]).executescript(sys.stdin.read())' "$LOCAL_DB" < <(ta
 	tamper expect | sort >"$work/wanted"
 	found >"$work/found"
 	cmp -s "$work/wanted" "$work/found" || fail "found: $(diff "$work/wanted" "$work/found" | head -n 20 | tr '\n' '~')"
+	expect_eq "$(reader jsonl "$work/report/issues.jsonl" '(1 if r["kind"] == "mismatched"
+		and not ("actual" in r and "expected" in r) else None)' | wc -l)" 0 "mismatches without both values"
 	expect_text "$work/report/report.txt" '     - CRM: contactCreatedAt is "2024-05-06T07:08:09.124000Z", expected "2024-05-06T07:08:09.123000Z"'
 	expect_text "$work/report/report.txt" '     - Supabase: created_at is "2024-05-06T07:08:09.123457Z", expected "2024-05-06T07:08:09.123456Z"'
 	expect_text "$work/report/report.txt" 'Extra in CRM (not in BigQuery; listed, never deleted): 1'

@@ -100,7 +100,7 @@ all_there() {
 
 report_files() {
 	local folder=$(echo "$SYNCRUN_STATE"/runs/*)
-	expect_eq "$(ls "$folder" | tr '\n' ' ')" "contacts.jsonl issues.jsonl report.json report.txt " "the run's folder"
+	expect_eq "$(ls "$folder" | tr '\n' ' ')" "contacts.jsonl issues.jsonl report.json report.txt requests.jsonl " "the run's folder"
 	expect_eq "$(wc -l <"$folder/contacts.jsonl")" 537 "lines of contacts.jsonl"
 	expect_eq "$(reader jsonl "$folder/contacts.jsonl" 'set(r["systems"].values()) != {"verified"} or len(r["systems"]) != 4')" "" \
 		"contacts that are not verified everywhere"

@@ -193,6 +193,8 @@ local function objections(self, page, i)
 		if fate.fate == "rejected" or fate.fate == "lost" then
 			local field = self.field_of[fate.column]
 			reasons = reasons or {}
+			local words = self.system.words
+			fate.note = fate.note .. (words and words(fate, page:text(i, fate.column)) or "")
 			reasons[#reasons + 1] = fate
 			refused = refused or fate.fate == "rejected" or field.on_loss == "reject"
 		end

@@ -17,7 +17,7 @@ set_up
 errors="  ❌ Same Mail (ID: c0060b)
      - CRM: emails.primaryEmail: p10@example.com is the e-mail of contact c0010, who keeps it
   ❌ Bad Mail (ID: c0900)
-     - CRM: emails.primaryEmail: not an e-mail address 'not an e-mail'
+     - CRM: emails.primaryEmail: not an e-mail address 'not an e-mail' (Twenty: Invalid string value 'not an e-mail' for email field \"emails.primaryEmail\")
   ❌ Odd Category (ID: c0901)
      - CRM: categoryCode: unknown option 'Q'
   ❌ Lost Extension (ID: c0902)

@@ -232,6 +232,15 @@ function System:probe(model, key)
 	return probe.run(self, model, key)
 end
 
+--- What Twenty itself says of a value that we refuse before sending it, where that is known (twenty.md 2, bad email).
+---@param fate { column: string, note: string }
+---@param value string?
+---@return string?
+function System.words(fate, value)
+	if not fate.note:find "^not an e%-mail address" then return nil end
+	return (" (Twenty: Invalid string value '%s' for email field \"%s\")"):format(value or "", fate.column)
+end
+
 --- Forget what was read of the workspace; the next call reads it anew.
 function System:close()
 	self.person = nil

@@ -1,0 +1,36 @@
+--- Files of ours, readable by their owner only, secrets masked on the way; and the standard streams likewise. For reading,
+--- Lua's io is enough.
+local c = require "_syncrun.host"
+
+local M = {}
+
+---@class syncrun.Writer
+---@field write fun(self, text: string) secrets are masked
+---@field close fun(self) raises when what was written cannot be kept; closing twice is legal
+
+--- A writer to a new file (0600), or to an emptied one. Raises kind config.
+---@param path string
+---@return syncrun.Writer
+function M.create(path) return c.create(path) end
+
+--- The masking writer to standard output or standard error.
+---@param name "stdout"|"stderr"
+---@return syncrun.Writer
+function M.standard(name) return c.standard(name) end
+
+--- Make a folder (0700), and those above it, when it is not there. Raises kind config.
+---@param path string
+function M.make_folder(path) c.make_folder(path) end
+
+--- What stands under a path, without opening it.
+---@param path string
+---@return "file"|"folder"|"other"|nil
+function M.kind(path) return c.kind(path) end
+
+--- The kernel's exclusive lock on a file, which is made when it is missing; nil and the holder's pid when another process
+--- has it. Closing it, or the end of the process, gives it back.
+---@param path string
+---@return userdata? lock, integer? pid
+function M.lock(path) return c.lock(path) end
+
+return M

@@ -1,0 +1,19 @@
+--- The running program: its version, process, memory and terminal.
+local c = require "_syncrun.host"
+
+local M = { version = c.version }
+
+--- The number of this process.
+---@return integer
+function M.pid() return c.pid() end
+
+--- The most memory this process has held, in bytes; nil where the system does not say.
+---@return integer?
+function M.peak_memory() return c.peak_memory() end
+
+--- Whether a standard stream (0 input, 1 output, 2 error) is a terminal.
+---@param number integer
+---@return boolean
+function M.terminal(number) return c.terminal(number) end
+
+return M

@@ -1,6 +1,6 @@
 -- Look whether the configured systems can be reached and fit the mapping; with --probe try what they do with hard values.
 local args = require "syncrun.args"
-local doctor = require "syncrun.doctor"
+local doctor = require "syncrun.flow.doctor"
 
 local options = args.parse(arg, {
 	name = "scripts/doctor.lua",

@@ -1,6 +1,6 @@
 -- Erase a person's values from what syncrun keeps: ledger and reports (for requests of erasure).
 local args = require "syncrun.args"
-local forget = require "syncrun.forget"
+local forget = require "syncrun.flow.forget"
 
 local options = args.parse(arg, {
 	name = "scripts/forget.lua",

@@ -1,6 +1,6 @@
 -- Sync every contact from BigQuery to every configured system, read everything back, and prove that all agree.
 local args = require "syncrun.args"
-local run = require "syncrun.run"
+local run = require "syncrun.flow.run"
 
 local options = args.parse(arg, {
 	name = "scripts/full_sync.lua",
@@ -30,5 +30,5 @@ local options = args.parse(arg, {
 	},
 })
 
-if options.dry_run then return require "syncrun.dry_run".run(options) end
+if options.dry_run then return require "syncrun.flow.dry_run".run(options) end
 return run.full(options)

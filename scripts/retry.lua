@@ -1,6 +1,6 @@
 -- Sync again the contacts that failed in the last run, and only those.
 local args = require "syncrun.args"
-local retry = require "syncrun.retry"
+local retry = require "syncrun.flow.retry"
 
 local options = args.parse(arg, {
 	name = "scripts/retry.lua",

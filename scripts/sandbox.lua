@@ -2,7 +2,7 @@
 -- Ctrl-C or SIGTERM. `. DIR/env` gives a shell the variables that point syncrun at them.
 
 local args = require "syncrun.args"
-local sandbox = require "syncrun.sandbox"
+local sandbox = require "sandbox.server"
 
 local options = args.parse(arg, {
 	name = "scripts/sandbox.lua",

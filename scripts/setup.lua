@@ -1,6 +1,6 @@
 -- Show what the mapping needs in every configured system and does not find; with --apply make it.
 local args = require "syncrun.args"
-local setup = require "syncrun.setup"
+local setup = require "syncrun.flow.setup"
 
 local options = args.parse(arg, {
 	name = "scripts/setup.lua",

@@ -86,7 +86,7 @@ local function main()
 		local script = compile(load_script, options.script)
 		code = script(table.unpack(options.args))
 	end
-	if options.interactive then code = require "syncrun.repl".run() end
+	if options.interactive then code = require "syncrun.prompt".run() end
 	return math.type(code) == "integer" and code or 0
 end
 

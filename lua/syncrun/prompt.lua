@@ -1,13 +1,15 @@
 --- The prompt: lines of Lua, run as tasks, with the configured systems and a few helpers at hand.
 local err = require "syncrun.err"
-local host = require "_syncrun.host"
+local host = require "syncrun.host"
 local line = require "_syncrun.line"
-local report = require "syncrun.report"
+local report = require "syncrun.flow.report"
 
 local M = {}
 
+-- What is at hand under a short name, and where it stands.
 local MODULES = {
-	"config", "crypto", "err", "http", "json", "log", "mapping", "postgres", "rows", "sqlite", "task", "time",
+	config = "flow.config", crypto = "crypto", err = "err", http = "http", json = "json", log = "log",
+	mapping = "model.mapping", postgres = "postgres", rows = "rows", sqlite = "sqlite", task = "task", time = "time",
 }
 
 local LABELS = { crm = "CRM", supabase = "Supabase", db = "Local" } -- what the prompt calls the targets
@@ -48,7 +50,7 @@ end
 local function environment()
 	local session
 	local function opened()
-		session = session or require "syncrun.inspect".open()
+		session = session or require "syncrun.flow.inspect".open()
 		return session
 	end
 	local function system(name)
@@ -61,7 +63,7 @@ local function environment()
 		if name == "bigquery" or LABELS[name] then return system(name) end
 		return _G[name]
 	end })
-	for _, name in ipairs(MODULES) do env[name] = require("syncrun." .. name) end
+	for name, module in pairs(MODULES) do env[name] = require("syncrun." .. module) end
 	function env.contact(id) return opened():contact(tostring(id)) end
 	function env.explain(id, field) print(opened():explain(tostring(id), field)) end
 	function env.validate(id) return opened():validate(tostring(id)) end
@@ -74,7 +76,7 @@ validate(id)   what is wrong with it, by system (an empty list: equal)
 bigquery, crm, supabase, db
                the configured systems: crm:check(), supabase:fetch { id }, db:scan() …
 Lua 5.4 works as always; these modules are at hand:]]
-		print("  " .. table.concat(MODULES, ", "))
+		print("  " .. table.concat(sorted_keys(MODULES), ", "))
 	end
 	return env, function() if session then session:close() end end
 end

@@ -1,7 +1,7 @@
 -- Contacts for the sandbox: contact i is a function of the seed and i alone, so more of them never change the first.
 -- All of them can be held by every system (facts/twenty.md 6); the ones that cannot are people/odd.lua's.
 
-local data = require "syncrun.sandbox.people.data"
+local data = require "sandbox.people.data"
 
 local M = {}
 
@@ -237,7 +237,7 @@ end
 ---@return function
 function M.records(n, o)
 	o = o or {}
-	local odd = o.odd and require("syncrun.sandbox.people.odd").list() or {}
+	local odd = o.odd and require("sandbox.people.odd").list() or {}
 	local i = 0
 	return function()
 		i = i + 1
@@ -251,7 +251,7 @@ end
 ---The odd contacts with their expected verdicts (people/odd.lua).
 ---@return table
 function M.odd()
-	return require("syncrun.sandbox.people.odd").list()
+	return require("sandbox.people.odd").list()
 end
 
 return M

@@ -1,12 +1,12 @@
 -- The sandbox: BigQuery and Twenty on loopback over SQLite files in one folder, until a signal ends it. It knows how
 -- the two are filled, started and announced; what they answer is theirs.
 
-local bigquery = require "syncrun.sandbox.bigquery"
+local bigquery = require "sandbox.bigquery"
 local err = require "syncrun.err"
-local host = require "_syncrun.host"
-local people = require "syncrun.sandbox.people"
+local file = require "syncrun.file"
+local people = require "sandbox.people"
 local task = require "syncrun.task"
-local twenty = require "syncrun.sandbox.twenty"
+local twenty = require "sandbox.twenty"
 
 local M = {}
 
@@ -47,7 +47,7 @@ end
 -- The file is made private before the key goes into it. It is written by io, for the host's own writer masks secrets.
 local function write_env(path, entries)
 	local temporary = path .. ".tmp"
-	host.create(temporary):close()
+	file.create(temporary):close()
 	local lines = {}
 	for i, e in ipairs(entries) do
 		lines[i] = ("export %s=%s\n"):format(e[1], quoted(e[2]))
@@ -126,7 +126,7 @@ function M.run(o)
 		err.raise { kind = "usage", message = "'--load' and '--contacts' or '--odd' exclude each other; give one" }
 	end
 	rate_of(o.twenty_rate)
-	host.make_folder(o.dir)
+	file.make_folder(o.dir)
 	os.remove(o.dir .. "/env")
 	fill(o)
 	serve(o)

@@ -30,7 +30,7 @@ trap 'exit 1' HUP INT TERM
 cat >"$dir/serve.lua" <<'LUA'
 local task = require "syncrun.task"
 local dir = os.getenv "CONFORMANCE_DIR"
-local server = require "syncrun.sandbox.twenty".start { dir = dir, token = "conformance", rate = false, short = false }
+local server = require "sandbox.twenty".start { dir = dir, token = "conformance", rate = false, short = false }
 local f <close> = assert(io.open(dir .. "/url.tmp", "w"))
 f:write(server.url)
 f:close()
@@ -38,7 +38,7 @@ assert(os.rename(dir .. "/url.tmp", dir .. "/url"))
 task.wait_signal()
 server.stop()
 LUA
-CONFORMANCE_DIR=$dir "$syncrun" "$dir/serve.lua" &
+CONFORMANCE_DIR=$dir "$syncrun" --lua scripts "$dir/serve.lua" &
 pid=$!
 tries=0
 while [ ! -f "$dir/url" ]; do

@@ -40,7 +40,7 @@ odd_ones() {
 	full_sync --report report
 	expect_exit 1
 	"$SYNCRUN" -e 'local json = require "syncrun.json"
-		for _, odd in ipairs(require "syncrun.sandbox.people".odd()) do
+		for _, odd in ipairs(require "sandbox.people".odd()) do
 			print(json.encode { id = odd.id or json.null, what = odd.what, verdict = odd.verdict, fails = odd.fails_check })
 		end' >odd.jsonl
 	"$python" "$lib/odd.py" odd.jsonl report "$out" >differences 2>&1 || fail "$(head -n 5 differences | tr '\n' '~')"

@@ -14,14 +14,14 @@ start_postgres
 set_up
 
 foreign() {
-	run LOCPATH="$work/locales" LC_ALL=de_DE.UTF-8 "$lib/foreign.lua" "$@"
+	run LOCPATH="$work/locales" LC_ALL=de_DE.UTF-8 --lua "$scripts" "$lib/foreign.lua" "$@"
 }
 
 odd_contacts() {
 	local before
 	foreign "$scripts/full_sync.lua" --trace-folds --report "$work/report"
 	expect_exit 1
-	run "$lib/odd_verdicts.lua" "$work/report" "$scripts/contacts/mapping.lua"
+	run --lua "$scripts" "$lib/odd_verdicts.lua" "$work/report" "$scripts/contacts/mapping.lua"
 	expect_exit 0
 	expect_text "$out" " 0 differ"
 	before=$(fingerprint)

@@ -15,7 +15,7 @@ in_report() {
 }
 
 agrees() {
-	run "$lib/odd_verdicts.lua" "$work/report" "$scripts/contacts/mapping.lua"
+	run --lua "$scripts" "$lib/odd_verdicts.lua" "$work/report" "$scripts/contacts/mapping.lua"
 	expect_exit 0
 	expect_text "$out" " 0 differ"
 }

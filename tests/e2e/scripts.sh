@@ -137,7 +137,7 @@ prompt() {
 own_script() {
 	cat >own.lua <<-END
 		package.path = package.path .. ";$scripts/?.lua"
-		local session = require "syncrun.inspect".open()
+		local session = require "syncrun.flow.inspect".open()
 		local wrong = session:validate(arg[1])
 		for _, label in ipairs { "BigQuery", "CRM", "Supabase", "Local" } do print(label, #wrong[label]) end
 		session:close()

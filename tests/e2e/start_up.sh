@@ -201,7 +201,7 @@ setup_refuses_too() {
 no_secret_is_told() {
 	full_sync SYNCRUN_LOG=debug
 	expect_exit 0
-	run SYNCRUN_LOG=debug -e 'local c = require "syncrun.config".load {}; error(c.twenty.key .. c.supabase.url)'
+	run SYNCRUN_LOG=debug -e 'local c = require "syncrun.flow.config".load {}; error(c.twenty.key .. c.supabase.url)'
 	expect_exit 6
 	local secret
 	for secret in canary "$TWENTY_API_KEY" "$pg_password"; do

@@ -3,7 +3,7 @@
 local t = require "syncrun.test"
 local bigquery = require "syncrun.systems.bigquery"
 local err = require "syncrun.err"
-local google = require "syncrun.google"
+local google = require "syncrun.systems.bigquery.google"
 local http = require "syncrun.http"
 local json = require "syncrun.json"
 local scripted = require "lua.lib.scripted"
@@ -258,7 +258,7 @@ end)
 t.test("playback 72: the token that an account signs itself has the recorded claims", function()
 	local recorded = recording "72-auth-self-signed-jwt"[1]
 	t.contains(recorded.request.headers.authorization, "Bearer ")
-	local jwt = require "syncrun.google.grants".self_signed(json.decode(scripted.service_account()),
+	local jwt = require "syncrun.systems.bigquery.google.grants".self_signed(json.decode(scripted.service_account()),
 		"https://www.googleapis.com/auth/bigquery", 1795333218)
 	local head, claims = jwt:match "^([^.]+)%.([^.]+)%."
 	local crypto = require "syncrun.crypto"

@@ -6,7 +6,7 @@ local err = require "syncrun.err"
 local http = require "syncrun.http"
 local json = require "syncrun.json"
 local rows = require "syncrun.rows"
-local sandbox = require "syncrun.sandbox.bigquery"
+local sandbox = require "sandbox.bigquery"
 local scripted = require "lua.lib.scripted"
 local task = require "syncrun.task"
 

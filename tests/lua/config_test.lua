@@ -1,5 +1,5 @@
 -- Settings: what wins over what, .env files, mistakes that are named.
-local config = require "syncrun.config"
+local config = require "syncrun.flow.config"
 local t = require "syncrun.test"
 
 local function file(text)

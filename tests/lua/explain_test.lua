@@ -1,11 +1,11 @@
 -- explain: the way of one value through the sandbox's BigQuery, the mapping, Twenty and a local file.
-local bigquery = require "syncrun.sandbox.bigquery"
-local explain = require "syncrun.explain"
-local inspect = require "syncrun.inspect"
-local mapping = require "syncrun.mapping"
+local bigquery = require "sandbox.bigquery"
+local explain = require "syncrun.model.explain"
+local inspect = require "syncrun.flow.inspect"
+local mapping = require "syncrun.model.mapping"
 local rows = require "syncrun.rows"
 local t = require "syncrun.test"
-local twenty = require "syncrun.sandbox.twenty"
+local twenty = require "sandbox.twenty"
 
 local CONTACT = [[{"contact_id":"1","canonical_name":null,"full_name":"Ann Lee","email":"Ann@Example.com",]]
 	.. [["phone":"202 555 0123","llm_context":{"id":9007199254740993},"category_code":"Q",]]

@@ -2,7 +2,7 @@
 local t = require "syncrun.test"
 local bigquery = require "syncrun.systems.bigquery"
 local crypto = require "syncrun.crypto"
-local google = require "syncrun.google"
+local google = require "syncrun.systems.bigquery.google"
 local http = require "syncrun.http"
 local json = require "syncrun.json"
 local log = require "syncrun.log"

@@ -2,12 +2,12 @@
 -- open.
 local err = require "syncrun.err"
 local json = require "syncrun.json"
-local ledger = require "syncrun.ledger"
-local lock = require "syncrun.lock"
+local ledger = require "syncrun.record.ledger"
+local lock = require "syncrun.record.lock"
 local log = require "syncrun.log"
 local rows = require "syncrun.rows"
 local sqlite = require "syncrun.sqlite"
-local states = require "syncrun.states"
+local states = require "syncrun.record.states"
 local t = require "syncrun.test"
 
 local SCHEMA = rows.schema { { "id", "text" }, { "name", "text" } }

@@ -1,5 +1,5 @@
 -- The mapping: declarations are checked with the field's name; transforms in C and in Lua.
-local mapping = require "syncrun.mapping"
+local mapping = require "syncrun.model.mapping"
 local rows = require "syncrun.rows"
 local t = require "syncrun.test"
 

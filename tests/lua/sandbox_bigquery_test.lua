@@ -1,6 +1,6 @@
 -- The sandbox's BigQuery through HTTP: the shapes of facts/bigquery.md, paging, types, DML, errors, loading.
 
-local bigquery = require "syncrun.sandbox.bigquery"
+local bigquery = require "sandbox.bigquery"
 local http = require "syncrun.http"
 local json = require "syncrun.json"
 local t = require "syncrun.test"

@@ -1,11 +1,11 @@
 -- The generated contacts: deterministic, unique, holdable by every system; the odd ones stated completely.
 
-local data = require "syncrun.sandbox.people.data"
+local data = require "sandbox.people.data"
 local json = require "syncrun.json"
-local load = require "syncrun.sandbox.bigquery.load"
-local people = require "syncrun.sandbox.people"
+local load = require "sandbox.bigquery.load"
+local people = require "sandbox.people"
 local t = require "syncrun.test"
-local types = require "syncrun.sandbox.bigquery.types"
+local types = require "sandbox.bigquery.types"
 
 local COUNT = 5000
 

@@ -1,10 +1,10 @@
 -- The SQL subset of the sandbox's BigQuery: what SQLite is asked to do, and what it answers, without HTTP.
 
 local json = require "syncrun.json"
-local sql = require "syncrun.sandbox.bigquery.sql"
+local sql = require "sandbox.bigquery.sql"
 local sqlite = require "syncrun.sqlite"
 local t = require "syncrun.test"
-local types = require "syncrun.sandbox.bigquery.types"
+local types = require "sandbox.bigquery.types"
 
 local SCHEMA = {
 	{ name = "id", type = "STRING", mode = "NULLABLE" },

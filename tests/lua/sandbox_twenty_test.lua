@@ -5,7 +5,7 @@ local crypto = require "syncrun.crypto"
 local http = require "syncrun.http"
 local json = require "syncrun.json"
 local task = require "syncrun.task"
-local twenty = require "syncrun.sandbox.twenty"
+local twenty = require "sandbox.twenty"
 
 local _ -- results a test does not look at
 
@@ -118,7 +118,7 @@ with_workspace("a missing, a garbled and a right key", function(api)
 end)
 
 with_workspace("an expired key says so", function(api)
-	local tokens = require "syncrun.sandbox.twenty.tokens"
+	local tokens = require "sandbox.twenty.tokens"
 	local sqlite = require "syncrun.sqlite"
 	local db <close> = sqlite.open(api.dir .. "/twenty.db")
 	local keys = tokens.open(db)

@@ -3,9 +3,9 @@
 local err = require "syncrun.err"
 local http = require "syncrun.http"
 local json = require "syncrun.json"
-local mapping = require "syncrun.mapping"
+local mapping = require "syncrun.model.mapping"
 local pace = require "syncrun.systems.twenty.pace"
-local ratelimit = require "syncrun.sandbox.twenty.ratelimit"
+local ratelimit = require "sandbox.twenty.ratelimit"
 local rows = require "syncrun.rows"
 local t = require "syncrun.test"
 local task = require "syncrun.task"
@@ -32,7 +32,7 @@ local function workspace(fn, config, options)
 	local dir = pipe:read "l"
 	local o = { dir = dir, rate = false, short = false }
 	for k, v in pairs(options or {}) do o[k] = v end
-	local server = require "syncrun.sandbox.twenty".start(o)
+	local server = require "sandbox.twenty".start(o)
 	local target = system(server.url, server.token, config)
 	local client = http.client { base_url = server.url, headers = { Authorization = "Bearer " .. server.token } }
 	local function rest(method, path, o2)

@@ -1,7 +1,7 @@
 -- The value table, held against what a real Twenty 2.21 answered: each case names a recording, whose request is a value as
 -- somebody sends it. What our projection says of the value must be what the server did with it.
 local json = require "syncrun.json"
-local mapping = require "syncrun.mapping"
+local mapping = require "syncrun.model.mapping"
 local rows = require "syncrun.rows"
 local t = require "syncrun.test"
 local twenty = require "syncrun.systems.twenty"

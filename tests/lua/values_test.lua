@@ -1,11 +1,11 @@
 -- What becomes of values: steps that tell losses, default regions of telephones, what cannot be told apart, words for it.
 local err = require "syncrun.err"
 local fields = require "syncrun.systems.twenty.fields"
-local mapping = require "syncrun.mapping"
+local mapping = require "syncrun.model.mapping"
 local regions = require "syncrun.systems.twenty.regions"
 local rows = require "syncrun.rows"
 local t = require "syncrun.test"
-local values = require "syncrun.values"
+local values = require "syncrun.model.values"
 
 -- One value through steps: its text, its fate, the note.
 local function through(steps, value, kind)

@@ -3,8 +3,8 @@
 --- or was changed in a target, is found by the next full run, which counts it. Knows nothing of systems.
 local err = require "syncrun.err"
 local json = require "syncrun.json"
-local report = require "syncrun.report"
-local sql = require "syncrun.sql"
+local report = require "syncrun.flow.report"
+local sql = require "syncrun.systems.sql"
 local time = require "syncrun.time"
 
 local M = {}

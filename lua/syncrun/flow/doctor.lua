@@ -1,16 +1,16 @@
 --- The doctor: are the systems in reach and fit for the mapping, and do they treat values as we rely on? The probe is one
 --- contact whose every field holds a value that some system is known to change; what comes back is compared with what the
 --- system's projection promises. It is removed again whatever happens.
-local config_of = require "syncrun.config"
+local config_of = require "syncrun.flow.config"
 local crypto = require "syncrun.crypto"
 local err = require "syncrun.err"
-local host = require "_syncrun.host"
-local mapping_of = require "syncrun.mapping"
-local report = require "syncrun.report"
+local file = require "syncrun.file"
+local mapping_of = require "syncrun.model.mapping"
+local report = require "syncrun.flow.report"
 local rows = require "syncrun.rows"
-local systems = require "syncrun.systems"
+local systems = require "syncrun.systems.registry"
 local task = require "syncrun.task"
-local values = require "syncrun.values"
+local values = require "syncrun.model.values"
 
 local M = {}
 
@@ -184,7 +184,7 @@ local function look(say, system, options, mapping)
 end
 
 local function say_error(system, e)
-	host.standard "stderr":write(("syncrun: %s: %s\n"):format(system.label, report.plain(e.message)))
+	file.standard "stderr":write(("syncrun: %s: %s\n"):format(system.label, report.plain(e.message)))
 end
 
 --- Run the doctor. Returns the exit code.

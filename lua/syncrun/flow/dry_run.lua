@@ -1,11 +1,11 @@
 --- A dry run: what a full run would cost in BigQuery, by BigQuery's own estimate, and whether each system is ready for it.
 --- No query runs, nothing is billed, nothing is written anywhere, not even here.
-local config_of = require "syncrun.config"
-local delta = require "syncrun.delta"
+local config_of = require "syncrun.flow.config"
+local delta = require "syncrun.flow.delta"
 local err = require "syncrun.err"
-local mapping_of = require "syncrun.mapping"
-local report = require "syncrun.report"
-local systems = require "syncrun.systems"
+local mapping_of = require "syncrun.model.mapping"
+local report = require "syncrun.flow.report"
+local systems = require "syncrun.systems.registry"
 
 local M = {}
 

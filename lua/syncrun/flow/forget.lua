@@ -1,12 +1,12 @@
 --- Erasing a contact from what syncrun keeps of its own: the ledger, and the files of the reports. In a report the contact
 --- stays as a line without values, so that its counts still add up.
-local config_of = require "syncrun.config"
+local config_of = require "syncrun.flow.config"
 local err = require "syncrun.err"
-local host = require "_syncrun.host"
+local file = require "syncrun.file"
 local json = require "syncrun.json"
-local ledger_of = require "syncrun.ledger"
-local lock = require "syncrun.lock"
-local report = require "syncrun.report"
+local ledger_of = require "syncrun.record.ledger"
+local lock = require "syncrun.record.lock"
+local report = require "syncrun.flow.report"
 
 local M = {}
 
@@ -44,14 +44,14 @@ end
 -- The file with every line through f (nil: as it is); how many changed. Replaced as a whole, or not at all.
 local function rewrite(path, f)
 	local changed, lines = 0, {}
-	local file = io.open(path, "rb")
-	if not file then return 0 end
-	for line in file:lines "L" do
+	local old = io.open(path, "rb")
+	if not old then return 0 end
+	for line in old:lines "L" do
 		local new = f(line:gsub("\n$", ""))
 		changed = changed + (new and 1 or 0)
 		lines[#lines + 1] = new and new .. "\n" or line
 	end
-	file:close()
+	old:close()
 	if changed == 0 then return 0 end
 	report.file(path .. ".new", function(writer)
 		for _, line in ipairs(lines) do writer:write(line) end
@@ -71,10 +71,10 @@ end
 
 -- A document of JSON: the options and notes may name the contact.
 local function rewrite_document(path, key)
-	local file = io.open(path, "rb")
-	if not file then return 0 end
-	local text = file:read "a"
-	file:close()
+	local old = io.open(path, "rb")
+	if not old then return 0 end
+	local text = old:read "a"
+	old:close()
 	if not text:find(key, 1, true) then return 0 end
 	local value = err.try(json.decode, text)
 	if not value then return 0 end
@@ -109,14 +109,14 @@ end
 ---@return integer
 function M.run(options)
 	local state = config_of.load { file = options.config }.state
-	if host.kind(state) ~= "folder" then err.raisef("config", "there is no state folder '%s'", state) end
+	if file.kind(state) ~= "folder" then err.raisef("config", "there is no state folder '%s'", state) end
 	local _ <close> = lock.take(state)
 	local ledger <close> = ledger_of.open(state)
 	local lines, folders, files = 0, reports(ledger)
 	for folder in pairs(folders) do lines = lines + forget_in_folder(folder, options.id) end
-	for file in pairs(files) do lines = lines + rewrite_document(file, options.id) end
+	for path in pairs(files) do lines = lines + rewrite_document(path, options.id) end
 	local done = ledger:forget(options.id)
-	host.standard "stdout":write(("Forgotten: %d states, %d attempts and %d runs of the ledger, %d lines of reports\n")
+	file.standard "stdout":write(("Forgotten: %d states, %d attempts and %d runs of the ledger, %d lines of reports\n")
 		:format(done.states, done.attempts, done.runs, lines))
 	return 0
 end

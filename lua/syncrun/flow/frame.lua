@@ -1,9 +1,10 @@
 --- What surrounds a run: one writer at a time, its place in the ledger, what an interrupted one left behind, the
 --- deadline, and how it ends. Knows nothing of what the run does.
 local err = require "syncrun.err"
-local host = require "_syncrun.host"
-local ledger_of = require "syncrun.ledger"
-local lock = require "syncrun.lock"
+local file = require "syncrun.file"
+local host = require "syncrun.host"
+local ledger_of = require "syncrun.record.ledger"
+local lock = require "syncrun.record.lock"
 local log = require "syncrun.log"
 local task = require "syncrun.task"
 local time = require "syncrun.time"
@@ -125,7 +126,7 @@ local function code_of(run, e)
 	end
 	local code = wrote(run) and INCOMPLETE or e.exit or EXIT_OF[e.kind]
 	if e.kind == "script" or e.kind == "internal" or not code then return nil end
-	host.standard "stderr":write(("syncrun: %s\n"):format(e.message))
+	file.standard "stderr":write(("syncrun: %s\n"):format(e.message))
 	return code
 end
 

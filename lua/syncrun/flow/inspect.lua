@@ -1,11 +1,11 @@
 --- Ad-hoc looks at single contacts across the configured systems: for the prompt and for custom scripts.
-local config_of = require "syncrun.config"
+local config_of = require "syncrun.flow.config"
 local err = require "syncrun.err"
-local explain = require "syncrun.explain"
-local mapping_of = require "syncrun.mapping"
+local explain = require "syncrun.model.explain"
+local mapping_of = require "syncrun.model.mapping"
 local rows = require "syncrun.rows"
-local sync = require "syncrun.sync"
-local systems = require "syncrun.systems"
+local sync = require "syncrun.flow.pass"
+local systems = require "syncrun.systems.registry"
 
 local M = {}
 

@@ -1,12 +1,12 @@
 --- The flow for one target: compare what it holds with what it should hold, write only what differs, read it back,
 --- judge every contact. Knows no system by name: everything goes through the one interface (see systems/).
-local deliver = require "syncrun.deliver"
+local deliver = require "syncrun.flow.deliver"
 local err = require "syncrun.err"
-local ledger_of = require "syncrun.ledger"
+local ledger_of = require "syncrun.record.ledger"
 local log = require "syncrun.log"
 local rows = require "syncrun.rows"
 local task = require "syncrun.task"
-local values = require "syncrun.values"
+local values = require "syncrun.model.values"
 
 local M = {}
 

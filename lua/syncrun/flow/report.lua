@@ -1,9 +1,10 @@
 --- The report: totals and lines on stdout to the letter of the founding document, and the files with all of it. Every
 --- byte goes through the redacting writer; text from outside cannot steer a terminal.
-local host = require "_syncrun.host"
+local file = require "syncrun.file"
+local host = require "syncrun.host"
 local json = require "syncrun.json"
 local plain = require "syncrun.plain"
-local report_values = require "syncrun.report_values"
+local report_values = require "syncrun.flow.report_values"
 
 local M = {}
 
@@ -17,7 +18,7 @@ M.plain = plain
 ---@param quiet boolean?
 ---@return fun(format: string, ...)
 function M.stdout(quiet)
-	local writer = host.standard "stdout"
+	local writer = file.standard "stdout"
 	return function(format, ...)
 		if quiet then return end
 		writer:write((select("#", ...) > 0 and format:format(...) or format) .. "\n")
@@ -39,7 +40,7 @@ end
 ---@return fun(done: integer, errors: integer)
 function M.progress(say, total, quiet)
 	local step = math.max(10, math.ceil(total / 100 / 10) * 10)
-	local shown, bar = 0, not quiet and host.terminal(2) and host.standard "stderr" or nil
+	local shown, bar = 0, not quiet and host.terminal(2) and file.standard "stderr" or nil
 	return function(done, errors)
 		if bar then
 			local width = total > 0 and done * 30 // total or 30
@@ -256,7 +257,7 @@ end
 ---@param path string
 ---@param f fun(writer: userdata)
 function M.file(path, f)
-	local writer <close> = host.create(path)
+	local writer <close> = file.create(path)
 	f(writer)
 	writer:close()
 end
@@ -265,9 +266,9 @@ end
 ---@param path string
 ---@param folder string? made when it is not there
 function M.try_file(path, folder)
-	if folder then host.make_folder(folder) end
+	if folder then file.make_folder(folder) end
 	local probe = path .. ".new"
-	host.create(probe):close()
+	file.create(probe):close()
 	os.remove(probe)
 end
 
@@ -289,7 +290,7 @@ end
 ---@param dir string
 ---@param run table
 function M.files(dir, run)
-	host.make_folder(dir)
+	file.make_folder(dir)
 	M.file(dir .. "/report.txt", function(w) write_report(w, run) end)
 	M.file(dir .. "/contacts.jsonl", function(w) write_contacts(w, run) end)
 	M.file(dir .. "/issues.jsonl", function(w) write_issues(w, run) end)

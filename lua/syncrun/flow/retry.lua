@@ -1,11 +1,11 @@
 --- The failed contacts of the last run, synced again. Which they are is read in the ledger.
-local config_of = require "syncrun.config"
+local config_of = require "syncrun.flow.config"
 local err = require "syncrun.err"
-local host = require "_syncrun.host"
-local ledger_of = require "syncrun.ledger"
-local lock = require "syncrun.lock"
+local file = require "syncrun.file"
+local ledger_of = require "syncrun.record.ledger"
+local lock = require "syncrun.record.lock"
 local log = require "syncrun.log"
-local run = require "syncrun.run"
+local run = require "syncrun.flow.run"
 
 local M = {}
 
@@ -13,7 +13,7 @@ local BY_KEY = 5000 -- more are looked at in a whole run
 
 -- The last run that looked at contacts, and the keys it left failed.
 local function look(state)
-	if host.kind(state .. "/ledger.db") ~= "file" then
+	if file.kind(state .. "/ledger.db") ~= "file" then
 		err.raisef("config", "there is no ledger in '%s': nothing was run yet; run scripts/full_sync.lua", state)
 	end
 	local _ <close> = lock.take(state)
@@ -29,7 +29,7 @@ end
 function M.run(options)
 	local last, keys = look(config_of.load { file = options.config }.state)
 	if options.list then
-		local out = host.standard "stdout"
+		local out = file.standard "stdout"
 		for _, key in ipairs(keys) do out:write(key .. "\n") end
 		return 0
 	end

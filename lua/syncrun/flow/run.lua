@@ -1,22 +1,22 @@
 --- A full run: take the source's snapshot, sync every target side by side, read everything back, judge, report.
---- scripts/full_sync.lua calls this; the parts are syncrun.spool, sync, deliver, report and the systems.
-local config_of = require "syncrun.config"
-local delta = require "syncrun.delta"
+--- scripts/full_sync.lua calls this; the parts are the other files of this folder and the systems.
+local config_of = require "syncrun.flow.config"
+local delta = require "syncrun.flow.delta"
 local err = require "syncrun.err"
-local frame = require "syncrun.frame"
-local host = require "_syncrun.host"
+local frame = require "syncrun.flow.frame"
+local file = require "syncrun.file"
 local json = require "syncrun.json"
 local log = require "syncrun.log"
-local mapping_of = require "syncrun.mapping"
-local report = require "syncrun.report"
-local requests = require "syncrun.requests"
+local mapping_of = require "syncrun.model.mapping"
+local report = require "syncrun.flow.report"
+local requests = require "syncrun.record.requests"
 local rows = require "syncrun.rows"
-local spool_of = require "syncrun.spool"
-local sync = require "syncrun.sync"
-local systems = require "syncrun.systems"
+local spool_of = require "syncrun.flow.snapshot"
+local sync = require "syncrun.flow.pass"
+local systems = require "syncrun.systems.registry"
 local task = require "syncrun.task"
 local time = require "syncrun.time"
-local values = require "syncrun.values"
+local values = require "syncrun.model.values"
 
 local M = {}
 
@@ -25,7 +25,7 @@ local EXIT = { equal = 0, different = 1, usage = 2, unreachable = 3, incomplete 
 -- ---- before anything is written
 
 local function say_error(label, e)
-	host.standard "stderr":write(("syncrun: %s: %s\n"):format(label, report.plain(e.message)))
+	file.standard "stderr":write(("syncrun: %s: %s\n"):format(label, report.plain(e.message)))
 end
 
 local function exit_of(e)
@@ -406,7 +406,7 @@ end
 
 local function sync_and_validate(run)
 	try_files(run)
-	host.make_folder(run.folder)
+	file.make_folder(run.folder)
 	run.requests:open(run.folder .. "/requests.jsonl")
 	run.spool = spool_of.open(run.folder .. "/spool.db", run.mapping:schema(), run.mapping.key, run.name_field)
 	run.states = open_targets(run)

@@ -1,10 +1,10 @@
 --- Set-up of the configured systems: what the mapping needs and does not find is shown, or made.
-local config_of = require "syncrun.config"
+local config_of = require "syncrun.flow.config"
 local err = require "syncrun.err"
-local host = require "_syncrun.host"
-local mapping_of = require "syncrun.mapping"
-local report = require "syncrun.report"
-local systems = require "syncrun.systems"
+local file = require "syncrun.file"
+local mapping_of = require "syncrun.model.mapping"
+local report = require "syncrun.flow.report"
+local systems = require "syncrun.systems.registry"
 
 local M = {}
 
@@ -39,7 +39,7 @@ function M.run(options)
 		if target.skipped then say("%s: not configured (%s)", target.label, target.skipped) end
 	end
 	for _, failed in ipairs(errors) do
-		host.standard "stderr":write(("syncrun: %s: %s\n"):format(failed.system.label, report.plain(failed.error.message)))
+		file.standard "stderr":write(("syncrun: %s: %s\n"):format(failed.system.label, report.plain(failed.error.message)))
 		code = math.max(code or 0, failed.error.exit or 3)
 	end
 	if code then return code end

@@ -1,7 +1,7 @@
 --- The run's own SQLite file: the source's snapshot as model rows, the pages of systems that cannot deliver key order,
 --- and what was found. Memory stays flat however many contacts there are. It is scratch: deleted when the run ends.
 local rows = require "syncrun.rows"
-local sql = require "syncrun.sql"
+local sql = require "syncrun.systems.sql"
 local sqlite = require "syncrun.sqlite"
 
 local M = {}

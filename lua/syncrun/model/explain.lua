@@ -1,8 +1,8 @@
 --- The way of one value: from the source through the mapping and each system's projection to what the systems hold.
---- Knows no system by name and opens none: syncrun.inspect gives it what was read.
+--- Knows no system by name and opens none: syncrun.flow.inspect gives it what was read.
 local plain = require "syncrun.plain"
 local rows = require "syncrun.rows"
-local values = require "syncrun.values"
+local values = require "syncrun.model.values"
 
 local M = {}
 

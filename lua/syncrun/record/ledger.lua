@@ -25,7 +25,7 @@ local json = require "syncrun.json"
 local log = require "syncrun.log"
 local rows = require "syncrun.rows"
 local sqlite = require "syncrun.sqlite"
-local states = require "syncrun.states"
+local states = require "syncrun.record.states"
 local task = require "syncrun.task"
 local time = require "syncrun.time"
 

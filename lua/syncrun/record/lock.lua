@@ -1,7 +1,7 @@
 --- One writer a state folder: an exclusive lock of the kernel's on `<state>/lock`, which no ended process still holds.
 --- The pid in the file is for people.
 local err = require "syncrun.err"
-local host = require "_syncrun.host"
+local file = require "syncrun.file"
 
 local M = {}
 
@@ -10,8 +10,8 @@ local M = {}
 ---@param state string the folder
 ---@return userdata
 function M.take(state)
-	host.make_folder(state)
-	local lock, pid = host.lock(state .. "/lock")
+	file.make_folder(state)
+	local lock, pid = file.lock(state .. "/lock")
 	if lock then return lock end
 	err.raise {
 		kind = "config", code = "locked", exit = 2,

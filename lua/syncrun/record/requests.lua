@@ -1,5 +1,5 @@
 --- The record of a source's requests: every attempt a line of requests.jsonl in the run's folder. No bodies.
-local host = require "_syncrun.host"
+local file = require "syncrun.file"
 local json = require "syncrun.json"
 local time = require "syncrun.time"
 
@@ -33,7 +33,7 @@ end
 --- From now on lines go to this file; those kept so far first.
 ---@param path string
 function Requests:open(path)
-	self.writer = host.create(path)
+	self.writer = file.create(path)
 	for _, line in ipairs(self.early) do self.writer:write(line) end
 	self.early = {}
 end

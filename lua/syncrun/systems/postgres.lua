@@ -3,7 +3,7 @@
 local err = require "syncrun.err"
 local postgres = require "syncrun.postgres"
 local rows = require "syncrun.rows"
-local sql = require "syncrun.sql"
+local sql = require "syncrun.systems.sql"
 
 local M = {}
 

@@ -1,7 +1,7 @@
 --- A SQLite table as a target: one file, made by itself, in the layout that scans fastest in key order.
 local err = require "syncrun.err"
 local rows = require "syncrun.rows"
-local sql = require "syncrun.sql"
+local sql = require "syncrun.systems.sql"
 local sqlite = require "syncrun.sqlite"
 
 local M = {}

@@ -2,10 +2,10 @@
 -- records. Numbers of 64 bits travel as strings.
 
 local crypto = require "syncrun.crypto"
-local errors = require "syncrun.sandbox.bigquery.errors"
+local errors = require "sandbox.bigquery.errors"
 local json = require "syncrun.json"
-local tables = require "syncrun.sandbox.bigquery.tables"
-local types = require "syncrun.sandbox.bigquery.types"
+local tables = require "sandbox.bigquery.tables"
+local types = require "sandbox.bigquery.types"
 
 local M = {}
 

@@ -14,7 +14,7 @@
 --    }]}
 
 local err = require "syncrun.err"
-local errors = require "syncrun.sandbox.bigquery.errors"
+local errors = require "sandbox.bigquery.errors"
 local json = require "syncrun.json"
 local task = require "syncrun.task"
 

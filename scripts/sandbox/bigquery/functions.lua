@@ -1,7 +1,7 @@
 -- The functions, aggregates and casts of the SQL subset: each makes a SQLite expression of translated arguments.
 -- It is called by sql.lua's translation (self) and reads nothing but the tree it is given.
 
-local types = require "syncrun.sandbox.bigquery.types"
+local types = require "sandbox.bigquery.types"
 
 local M = { named = {} }
 

@@ -1,21 +1,21 @@
 -- The sandbox's BigQuery: REST v2 over loopback on a SQLite file, in the shapes of facts/bigquery.md. Routes, paging
 -- and tokens are here; SQL, jobs, tables and the loading of contacts have their own files. Jobs are done at once.
 
-local answers = require "syncrun.sandbox.bigquery.answers"
+local answers = require "sandbox.bigquery.answers"
 local crypto = require "syncrun.crypto"
 local err = require "syncrun.err"
-local errors = require "syncrun.sandbox.bigquery.errors"
-local faults = require "syncrun.sandbox.bigquery.faults"
+local errors = require "sandbox.bigquery.errors"
+local faults = require "sandbox.bigquery.faults"
 local http = require "syncrun.http"
-local insert = require "syncrun.sandbox.bigquery.insert"
-local jobs = require "syncrun.sandbox.bigquery.jobs"
+local insert = require "sandbox.bigquery.insert"
+local jobs = require "sandbox.bigquery.jobs"
 local json = require "syncrun.json"
-local load = require "syncrun.sandbox.bigquery.load"
-local pages = require "syncrun.sandbox.bigquery.pages"
+local load = require "sandbox.bigquery.load"
+local pages = require "sandbox.bigquery.pages"
 local sqlite = require "syncrun.sqlite"
-local tables = require "syncrun.sandbox.bigquery.tables"
+local tables = require "sandbox.bigquery.tables"
 local time = require "syncrun.time"
-local types = require "syncrun.sandbox.bigquery.types"
+local types = require "sandbox.bigquery.types"
 
 local M = {}
 

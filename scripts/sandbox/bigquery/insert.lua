@@ -3,7 +3,7 @@
 
 local json = require "syncrun.json"
 local time = require "syncrun.time"
-local types = require "syncrun.sandbox.bigquery.types"
+local types = require "sandbox.bigquery.types"
 
 local M = {}
 

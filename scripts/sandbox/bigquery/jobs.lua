@@ -3,9 +3,9 @@
 
 local crypto = require "syncrun.crypto"
 local err = require "syncrun.err"
-local errors = require "syncrun.sandbox.bigquery.errors"
+local errors = require "sandbox.bigquery.errors"
 local json = require "syncrun.json"
-local sql = require "syncrun.sandbox.bigquery.sql"
+local sql = require "sandbox.bigquery.sql"
 local time = require "syncrun.time"
 
 local M = {}

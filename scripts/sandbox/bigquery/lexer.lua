@@ -1,7 +1,7 @@
 -- GoogleSQL's tokens: identifiers, literals with all their quotings, parameters, operators, comments.
 -- It knows spelling only; the grammar is parser.lua's.
 
-local errors = require "syncrun.sandbox.bigquery.errors"
+local errors = require "sandbox.bigquery.errors"
 
 local M = {}
 

@@ -4,7 +4,7 @@
 
 local err = require "syncrun.err"
 local json = require "syncrun.json"
-local ndjson = require "syncrun.sandbox.bigquery.ndjson"
+local ndjson = require "sandbox.bigquery.ndjson"
 
 local M = {}
 

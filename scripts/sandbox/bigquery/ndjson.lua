@@ -1,7 +1,7 @@
 -- One line of newline-delimited JSON cut into its members with their texts as spelled, and the type that fits
 -- all values of a column nobody declared. The line is known to be valid JSON; files are load.lua's.
 
-local types = require "syncrun.sandbox.bigquery.types"
+local types = require "sandbox.bigquery.types"
 
 local M = {}
 

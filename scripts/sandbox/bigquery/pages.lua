@@ -2,7 +2,7 @@
 -- (types.cell_sql); only floats, second-valued timestamps and structs that hold some pass through Lua.
 
 local json = require "syncrun.json"
-local types = require "syncrun.sandbox.bigquery.types"
+local types = require "sandbox.bigquery.types"
 
 local M = {}
 

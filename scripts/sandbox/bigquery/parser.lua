@@ -1,8 +1,8 @@
 -- The grammar of the SQL subset (stated in sql.lua): tokens to a tree. Names are not resolved and types
 -- not known here. Whatever is outside the grammar is refused with a message that names the token.
 
-local errors = require "syncrun.sandbox.bigquery.errors"
-local lexer = require "syncrun.sandbox.bigquery.lexer"
+local errors = require "sandbox.bigquery.errors"
+local lexer = require "sandbox.bigquery.lexer"
 
 local P = {}
 P.__index = P

@@ -19,11 +19,11 @@
 -- Known to differ: LOWER and UPPER change ASCII letters only; NUMERIC, BIGNUMERIC and BYTES compare by = and IN but
 -- neither order nor sum; no arithmetic operators; the parts of a STRUCT cannot be named.
 
-local errors = require "syncrun.sandbox.bigquery.errors"
-local functions = require "syncrun.sandbox.bigquery.functions"
-local lexer = require "syncrun.sandbox.bigquery.lexer"
-local parser = require "syncrun.sandbox.bigquery.parser"
-local types = require "syncrun.sandbox.bigquery.types"
+local errors = require "sandbox.bigquery.errors"
+local functions = require "sandbox.bigquery.functions"
+local lexer = require "sandbox.bigquery.lexer"
+local parser = require "sandbox.bigquery.parser"
+local types = require "sandbox.bigquery.types"
 
 local M = {}
 

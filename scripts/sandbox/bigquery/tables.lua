@@ -3,10 +3,10 @@
 -- rows that a page token was given for are kept aside before the first write after it.
 
 local crypto = require "syncrun.crypto"
-local errors = require "syncrun.sandbox.bigquery.errors"
+local errors = require "sandbox.bigquery.errors"
 local json = require "syncrun.json"
 local time = require "syncrun.time"
-local types = require "syncrun.sandbox.bigquery.types"
+local types = require "sandbox.bigquery.types"
 
 local M = {}
 

@@ -1,5 +1,5 @@
 -- The errors a Twenty request may end in, with what REST and what GraphQL make of each. Knows no transport.
-local js = require "syncrun.sandbox.twenty.jsvalue"
+local js = require "sandbox.twenty.jsvalue"
 
 local M = {}
 

@@ -1,8 +1,8 @@
 -- Changing the model through either metadata API: what is checked, and the reports Twenty answers when a check fails.
 -- A report is raised as a MetadataError, which REST and GraphQL dress differently. Knows no transport.
 local crypto = require "syncrun.crypto"
-local js = require "syncrun.sandbox.twenty.jsvalue"
-local metadata = require "syncrun.sandbox.twenty.metadata"
+local js = require "sandbox.twenty.jsvalue"
+local metadata = require "sandbox.twenty.metadata"
 
 local M = {}
 

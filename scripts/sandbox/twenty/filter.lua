@@ -1,7 +1,7 @@
 -- The filter language of Twenty's REST API (`and(a[eq]:1,or(...))`), with its quirks: no escapes, quotes optional,
 -- brackets that toggle. Text in, the filter object GraphQL would take out. Knows no fields.
-local errors = require "syncrun.sandbox.twenty.errors"
-local js = require "syncrun.sandbox.twenty.jsvalue"
+local errors = require "sandbox.twenty.errors"
+local js = require "sandbox.twenty.jsvalue"
 
 local M = {}
 

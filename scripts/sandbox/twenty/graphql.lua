@@ -1,13 +1,13 @@
 -- POST /graphql: the records, executed directly from the selection as Twenty does it (loose about names and types,
 -- strict about root fields). Document in, JSON text out. Knows no sockets and no SQL.
-local errors = require "syncrun.sandbox.twenty.errors"
-local groups = require "syncrun.sandbox.twenty.groups"
-local js = require "syncrun.sandbox.twenty.jsvalue"
-local order = require "syncrun.sandbox.twenty.order"
-local parser = require "syncrun.sandbox.twenty.graphql_parser"
-local relations = require "syncrun.sandbox.twenty.relations"
-local render = require "syncrun.sandbox.twenty.render"
-local values = require "syncrun.sandbox.twenty.values"
+local errors = require "sandbox.twenty.errors"
+local groups = require "sandbox.twenty.groups"
+local js = require "sandbox.twenty.jsvalue"
+local order = require "sandbox.twenty.order"
+local parser = require "sandbox.twenty.graphql_parser"
+local relations = require "sandbox.twenty.relations"
+local render = require "sandbox.twenty.render"
+local values = require "sandbox.twenty.values"
 
 local M = {}
 

@@ -1,6 +1,6 @@
 -- A GraphQL query document to a tree: operations, fragments, fields with arguments and selections. Values become the
 -- JavaScript values of jsvalue, variables stay marked. Errors are graphql-js' syntax errors. Knows no schema.
-local js = require "syncrun.sandbox.twenty.jsvalue"
+local js = require "sandbox.twenty.jsvalue"
 
 local M = {}
 

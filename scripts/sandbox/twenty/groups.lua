@@ -1,10 +1,10 @@
 -- Aggregates over the records of a filter (countNotEmptyX, avgX, ...) and groupBy. Knows no transport.
-local catalog = require "syncrun.sandbox.twenty.catalog"
-local dates = require "syncrun.sandbox.twenty.dates"
-local errors = require "syncrun.sandbox.twenty.errors"
-local js = require "syncrun.sandbox.twenty.jsvalue"
-local render = require "syncrun.sandbox.twenty.render"
-local where = require "syncrun.sandbox.twenty.where"
+local catalog = require "sandbox.twenty.catalog"
+local dates = require "sandbox.twenty.dates"
+local errors = require "sandbox.twenty.errors"
+local js = require "sandbox.twenty.jsvalue"
+local render = require "sandbox.twenty.render"
+local where = require "sandbox.twenty.where"
 
 local M = {}
 

@@ -1,20 +1,20 @@
 -- The sandbox's Twenty CRM: a server that behaves as Twenty 2.21 does (statuses, bodies, limits, normalisations), with
 -- its state in DIR/twenty.db. This file is the transport: routing, sign-in, bodies, limits, counters.
-local host = require "_syncrun.host"
+local file = require "syncrun.file"
 local crypto = require "syncrun.crypto"
 local http = require "syncrun.http"
 local sqlite = require "syncrun.sqlite"
 local task = require "syncrun.task"
-local errors = require "syncrun.sandbox.twenty.errors"
-local graphql = require "syncrun.sandbox.twenty.graphql"
-local js = require "syncrun.sandbox.twenty.jsvalue"
-local metadata = require "syncrun.sandbox.twenty.metadata"
-local metadata_graphql = require "syncrun.sandbox.twenty.metadata_graphql"
-local metadata_rest = require "syncrun.sandbox.twenty.metadata_rest"
-local ratelimit = require "syncrun.sandbox.twenty.ratelimit"
-local records = require "syncrun.sandbox.twenty.records"
-local rest = require "syncrun.sandbox.twenty.rest"
-local tokens = require "syncrun.sandbox.twenty.tokens"
+local errors = require "sandbox.twenty.errors"
+local graphql = require "sandbox.twenty.graphql"
+local js = require "sandbox.twenty.jsvalue"
+local metadata = require "sandbox.twenty.metadata"
+local metadata_graphql = require "sandbox.twenty.metadata_graphql"
+local metadata_rest = require "sandbox.twenty.metadata_rest"
+local ratelimit = require "sandbox.twenty.ratelimit"
+local records = require "sandbox.twenty.records"
+local rest = require "sandbox.twenty.rest"
+local tokens = require "sandbox.twenty.tokens"
 
 local M = {}
 
@@ -258,7 +258,7 @@ end
 ---@param o table
 ---@return {port: integer, url: string, token: string, stats: fun(): table, stop: fun()}
 function M.start(o)
-	host.make_folder(o.dir)
+	file.make_folder(o.dir)
 	local db = sqlite.open(o.dir .. "/twenty.db", { synchronous = "off" })
 	local self = setmetatable({ db = db, counters = { requests = 0, writes = 0, refused = 0 },
 		extra_routes = o.extra_routes or {} }, Server)

@@ -3,9 +3,9 @@
 local crypto = require "syncrun.crypto"
 local err = require "syncrun.err"
 local time = require "syncrun.time"
-local catalog = require "syncrun.sandbox.twenty.catalog"
-local dates = require "syncrun.sandbox.twenty.dates"
-local js = require "syncrun.sandbox.twenty.jsvalue"
+local catalog = require "sandbox.twenty.catalog"
+local dates = require "sandbox.twenty.dates"
+local js = require "sandbox.twenty.jsvalue"
 
 local M = {}
 

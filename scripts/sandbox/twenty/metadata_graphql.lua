@@ -1,13 +1,13 @@
 -- POST /metadata: objects, object, fields, field and the three field mutations. Unlike /graphql this API checks the
 -- document against its schema. Document in, JSON text out. Knows no sockets.
 local crypto = require "syncrun.crypto"
-local catalog = require "syncrun.sandbox.twenty.catalog"
-local fields = require "syncrun.sandbox.twenty.fields"
-local graphql = require "syncrun.sandbox.twenty.graphql"
-local js = require "syncrun.sandbox.twenty.jsvalue"
-local metadata = require "syncrun.sandbox.twenty.metadata"
-local parser = require "syncrun.sandbox.twenty.graphql_parser"
-local suggestions = require "syncrun.sandbox.twenty.suggestions"
+local catalog = require "sandbox.twenty.catalog"
+local fields = require "sandbox.twenty.fields"
+local graphql = require "sandbox.twenty.graphql"
+local js = require "sandbox.twenty.jsvalue"
+local metadata = require "sandbox.twenty.metadata"
+local parser = require "sandbox.twenty.graphql_parser"
+local suggestions = require "sandbox.twenty.suggestions"
 
 local M = {}
 

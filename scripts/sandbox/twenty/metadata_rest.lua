@@ -1,10 +1,10 @@
 -- The REST metadata API: /rest/metadata/objects and /rest/metadata/fields. Request in, answer out; not rate limited.
 -- Knows no sockets.
-local catalog = require "syncrun.sandbox.twenty.catalog"
-local fields = require "syncrun.sandbox.twenty.fields"
-local js = require "syncrun.sandbox.twenty.jsvalue"
-local metadata = require "syncrun.sandbox.twenty.metadata"
-local values = require "syncrun.sandbox.twenty.values"
+local catalog = require "sandbox.twenty.catalog"
+local fields = require "sandbox.twenty.fields"
+local js = require "sandbox.twenty.jsvalue"
+local metadata = require "sandbox.twenty.metadata"
+local values = require "sandbox.twenty.values"
 
 local M = {}
 

@@ -1,10 +1,10 @@
 -- Order and cursors: `order_by` text and orderBy objects to columns, the cursor of a row, and the condition that
 -- continues after (or before) a cursor, with the real server's habit of losing rows whose order value is null.
 local crypto = require "syncrun.crypto"
-local catalog = require "syncrun.sandbox.twenty.catalog"
-local dates = require "syncrun.sandbox.twenty.dates"
-local errors = require "syncrun.sandbox.twenty.errors"
-local js = require "syncrun.sandbox.twenty.jsvalue"
+local catalog = require "sandbox.twenty.catalog"
+local dates = require "sandbox.twenty.dates"
+local errors = require "sandbox.twenty.errors"
+local js = require "sandbox.twenty.jsvalue"
 
 local M = {}
 

@@ -1,8 +1,8 @@
 -- Telephone numbers as Twenty takes them: calling codes, ISO countries, trunk prefixes, and which country a number
 -- under a shared calling code (+1, +7, +44 ...) belongs to. The numbering plans are public facts; a number of a plan
 -- that is not known here gets no country. Knows no fields and no HTTP.
-local errors = require "syncrun.sandbox.twenty.errors"
-local js = require "syncrun.sandbox.twenty.jsvalue"
+local errors = require "sandbox.twenty.errors"
+local js = require "sandbox.twenty.jsvalue"
 
 local M = {}
 

@@ -1,7 +1,7 @@
 -- Two token buckets per workspace, refilled as Twenty does it: whole tokens for the time since the last accepted
 -- request, so calls more frequent than one token's time never refill until one is refused. Knows no HTTP.
 local time = require "syncrun.time"
-local errors = require "syncrun.sandbox.twenty.errors"
+local errors = require "sandbox.twenty.errors"
 
 local M = {}
 

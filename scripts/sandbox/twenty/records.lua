@@ -3,12 +3,12 @@
 local crypto = require "syncrun.crypto"
 local err = require "syncrun.err"
 local time = require "syncrun.time"
-local errors = require "syncrun.sandbox.twenty.errors"
-local js = require "syncrun.sandbox.twenty.jsvalue"
-local order = require "syncrun.sandbox.twenty.order"
-local search = require "syncrun.sandbox.twenty.search"
-local values = require "syncrun.sandbox.twenty.values"
-local where = require "syncrun.sandbox.twenty.where"
+local errors = require "sandbox.twenty.errors"
+local js = require "sandbox.twenty.jsvalue"
+local order = require "sandbox.twenty.order"
+local search = require "sandbox.twenty.search"
+local values = require "sandbox.twenty.values"
+local where = require "sandbox.twenty.where"
 
 local M = {}
 

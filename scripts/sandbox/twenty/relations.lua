@@ -1,7 +1,7 @@
 -- Records together with what they are related to. Only people and companies hold rows here; every other relation is
 -- empty, as in a fresh workspace. Knows no transport.
-local js = require "syncrun.sandbox.twenty.jsvalue"
-local render = require "syncrun.sandbox.twenty.render"
+local js = require "sandbox.twenty.jsvalue"
+local render = require "sandbox.twenty.render"
 
 local M = {}
 

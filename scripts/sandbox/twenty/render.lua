@@ -1,8 +1,8 @@
 -- Rows to the JSON text of answers: what each field type reads back as (twenty.md section 6), whole records and
 -- selected parts of them. Strings are joined, never tables of records, so that large pages stay cheap.
-local catalog = require "syncrun.sandbox.twenty.catalog"
-local dates = require "syncrun.sandbox.twenty.dates"
-local js = require "syncrun.sandbox.twenty.jsvalue"
+local catalog = require "sandbox.twenty.catalog"
+local dates = require "sandbox.twenty.dates"
+local js = require "sandbox.twenty.jsvalue"
 
 local M = {}
 

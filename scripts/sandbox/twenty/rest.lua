@@ -1,13 +1,13 @@
 -- The REST API of records: /rest/<plural>, /rest/<plural>/<id>, /rest/batch, /rest/restore, duplicates and groupBy.
 -- Request in (method, segments, query, body), answer out (status, JSON text). Knows no sockets and no SQL.
-local errors = require "syncrun.sandbox.twenty.errors"
-local filter = require "syncrun.sandbox.twenty.filter"
-local groups = require "syncrun.sandbox.twenty.groups"
-local js = require "syncrun.sandbox.twenty.jsvalue"
-local order = require "syncrun.sandbox.twenty.order"
-local relations = require "syncrun.sandbox.twenty.relations"
-local render = require "syncrun.sandbox.twenty.render"
-local values = require "syncrun.sandbox.twenty.values"
+local errors = require "sandbox.twenty.errors"
+local filter = require "sandbox.twenty.filter"
+local groups = require "sandbox.twenty.groups"
+local js = require "sandbox.twenty.jsvalue"
+local order = require "sandbox.twenty.order"
+local relations = require "sandbox.twenty.relations"
+local render = require "sandbox.twenty.render"
+local values = require "sandbox.twenty.values"
 
 local M = {}
 

@@ -1,6 +1,6 @@
 -- The searchVector of a person or company: lower-cased words with their positions, close to what Postgres' simple
 -- dictionary makes of the same texts, and Postgres' limit on its size. Knows no fields but the ones it reads.
-local errors = require "syncrun.sandbox.twenty.errors"
+local errors = require "sandbox.twenty.errors"
 
 local M = {}
 

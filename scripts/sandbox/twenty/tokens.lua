@@ -2,8 +2,8 @@
 -- expired or foreign one. Knows no transport.
 local crypto = require "syncrun.crypto"
 local time = require "syncrun.time"
-local js = require "syncrun.sandbox.twenty.jsvalue"
-local metadata = require "syncrun.sandbox.twenty.metadata"
+local js = require "sandbox.twenty.jsvalue"
+local metadata = require "sandbox.twenty.metadata"
 
 local M = {}
 

@@ -1,10 +1,10 @@
 -- What goes into each field type: Twenty's checks, messages and normalisations (twenty.md section 6), from JavaScript
 -- values to column values. Knows no SQL and no HTTP.
-local catalog = require "syncrun.sandbox.twenty.catalog"
-local dates = require "syncrun.sandbox.twenty.dates"
-local errors = require "syncrun.sandbox.twenty.errors"
-local js = require "syncrun.sandbox.twenty.jsvalue"
-local phones = require "syncrun.sandbox.twenty.phones"
+local catalog = require "sandbox.twenty.catalog"
+local dates = require "sandbox.twenty.dates"
+local errors = require "sandbox.twenty.errors"
+local js = require "sandbox.twenty.jsvalue"
+local phones = require "sandbox.twenty.phones"
 
 local M = {}
 

@@ -1,9 +1,9 @@
 -- A filter object to an SQL condition: checks fields, operators and values as Twenty does, and says whether the
 -- filter speaks of deleted rows. Knows no grammar and no transport.
-local catalog = require "syncrun.sandbox.twenty.catalog"
-local errors = require "syncrun.sandbox.twenty.errors"
-local js = require "syncrun.sandbox.twenty.jsvalue"
-local values = require "syncrun.sandbox.twenty.values"
+local catalog = require "sandbox.twenty.catalog"
+local errors = require "sandbox.twenty.errors"
+local js = require "sandbox.twenty.jsvalue"
+local values = require "sandbox.twenty.values"
 
 local M = {}
 

@@ -2,8 +2,8 @@
 -- MAPPING.lua. Prints every cell that differs; exit code 1 when there is one. A contact's value went through the mapping and then
 -- the system's projection: the worse of both counts, and a refusal by the server itself as rejected.
 local json = require "syncrun.json"
-local mapping = require "syncrun.mapping".load(arg[2])
-local odd = require "syncrun.sandbox.people.odd"
+local mapping = require "syncrun.model.mapping".load(arg[2])
+local odd = require "sandbox.people.odd"
 
 local LABELS = { postgres = "Supabase", sqlite = "Local", twenty = "CRM" }
 local RANK = { exact = 0, folded = 1, lost = 2, rejected = 3 }

@@ -1,7 +1,7 @@
 -- BigQuery's REST v2 as requests: where it is, who asks, what is tried again. Knows nothing of SQL or rows.
 local err = require "syncrun.err"
 local errors = require "syncrun.systems.bigquery.errors"
-local google = require "syncrun.google"
+local google = require "syncrun.systems.bigquery.google"
 local http = require "syncrun.http"
 local log = require "syncrun.log"
 

@@ -3,7 +3,7 @@
 --- are soft-deleted there, and how many requests it takes. The rules stand in lua/README.md. Sends nothing itself.
 local json = require "syncrun.json"
 local rows = require "syncrun.rows"
-local sql = require "syncrun.sql"
+local sql = require "syncrun.systems.sql"
 
 local M = {}
 

@@ -224,7 +224,7 @@ function System:change(key, data)
 	end
 end
 
---- Try what the flow relies on, on one person (see syncrun.doctor).
+--- Try what the flow relies on, on one person (see syncrun.flow.doctor).
 ---@param model syncrun.Rows of one row
 ---@param key string
 ---@return syncrun.Check[]

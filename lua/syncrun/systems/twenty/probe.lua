@@ -1,5 +1,5 @@
 --- What the flow relies on in Twenty beyond values: unique keys, upsert by id, additional addresses that stay, soft-deleted
---- people who come back. Tried on one person who is removed afterwards (see syncrun.doctor). Knows no GraphQL.
+--- people who come back. Tried on one person who is removed afterwards (see syncrun.flow.doctor). Knows no GraphQL.
 local err = require "syncrun.err"
 local rows = require "syncrun.rows"
 

@@ -5,7 +5,7 @@ local err = require "syncrun.err"
 local http = require "syncrun.http"
 local json = require "syncrun.json"
 local log = require "syncrun.log"
-local tokens = require "syncrun.google.tokens"
+local tokens = require "syncrun.systems.bigquery.google.tokens"
 
 local M = {}
 

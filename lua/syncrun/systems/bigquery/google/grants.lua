@@ -3,11 +3,11 @@
 -- nothing of caching.
 local crypto = require "syncrun.crypto"
 local err = require "syncrun.err"
-local federation = require "syncrun.google.federation"
+local federation = require "syncrun.systems.bigquery.google.federation"
 local http = require "syncrun.http"
 local json = require "syncrun.json"
 local log = require "syncrun.log"
-local tokens = require "syncrun.google.tokens"
+local tokens = require "syncrun.systems.bigquery.google.tokens"
 
 local M = {}
 

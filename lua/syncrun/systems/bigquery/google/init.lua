@@ -1,8 +1,8 @@
 --- Google credentials: found as Google's own clients find them, turned into bearer tokens that are renewed in time.
 --- Knows nothing of BigQuery.
 local err = require "syncrun.err"
-local file_reader = require "syncrun.google.file"
-local grants = require "syncrun.google.grants"
+local file_reader = require "syncrun.systems.bigquery.google.file"
+local grants = require "syncrun.systems.bigquery.google.grants"
 local task = require "syncrun.task"
 local time = require "syncrun.time"
 

@@ -88,7 +88,12 @@ missing_source_column() {
 		return mapping
 	END
 	echo 'return { mapping = "mapping.lua" }' >config.lua
-	refused 2 --config config.lua -- "has no column 'shoe_size'"
+	full_sync --config config.lua
+	expect_exit 2
+	expect_empty "$out"
+	expect_text "$err" "BigQuery: table 'sandbox.identity.contacts_master' has no column 'shoe_size'"
+	expect_line "$err" "syncrun: Supabase: column public.contacts_master.shoe_size is missing; $missing"
+	untouched
 }
 
 missing_target_column() {
@@ -198,6 +203,23 @@ setup_refuses_too() {
 	untouched
 }
 
+setup_asks_all_first() {
+	sql "alter table contacts_master rename column notes to remarks"
+	run TWENTY_API_URL=http://127.0.0.1:1 "$scripts/setup.lua" --apply
+	expect_exit 3
+	expect_line "$out" "Supabase: column public.contacts_master.notes is missing"
+	expect_eq "$(sql "select count(*) from pg_attribute where attname = 'notes'")" 0 "columns made"
+	sql "alter table contacts_master alter column remarks type int using 0; alter table contacts_master rename nickname to nick;
+		alter table contacts_master rename remarks to notes"
+	run "$scripts/setup.lua" --apply
+	expect_exit 2
+	expect_line "$out" "Supabase: column public.contacts_master.notes is of type int4, the mapping needs text"
+	expect_eq "$(sql "select count(*) from pg_attribute where attname = 'nickname'")" 0 "columns made"
+	run "$scripts/doctor.lua"
+	expect_exit 2
+	sql "alter table contacts_master rename nick to nickname; alter table contacts_master alter column notes type text"
+}
+
 no_secret_is_told() {
 	full_sync SYNCRUN_LOG=debug
 	expect_exit 0
@@ -228,5 +250,6 @@ story "a mapping that makes no sense: exit 2" bad_mapping
 story "mistyped settings and options: exit 2, with what may be meant" mistyped
 story "files that cannot be written are refused before anything is done" unwritable
 story "setup refuses the same way" setup_refuses_too
+story "setup asks every system before it makes anything" setup_asks_all_first
 story "no secret is told anywhere" no_secret_is_told
 finish

@@ -6,6 +6,7 @@ local crypto = require "syncrun.crypto"
 local err = require "syncrun.err"
 local file = require "syncrun.file"
 local mapping_of = require "syncrun.model.mapping"
+local problems = require "syncrun.flow.problems"
 local report = require "syncrun.flow.report"
 local rows = require "syncrun.rows"
 local systems = require "syncrun.systems.registry"
@@ -175,9 +176,9 @@ local function say_checks(say, system, checks)
 end
 
 local function look(say, system, options, mapping)
-	local problems = system:check()
-	for _, problem in ipairs(problems) do say("%s: %s", system.label, report.plain(problem.what)) end
-	if #problems > 0 then return 2 end
+	local found = system:check { write = true }
+	for _, problem in ipairs(found) do say("%s: %s", system.label, report.plain(problem.what)) end
+	if problems.worst(found) > 0 then return problems.worst(found) end
 	say("%s: in reach, and fit for the mapping", system.label)
 	if not options.probe or not system.delete then return 0 end
 	return say_checks(say, system, probe_system(system, mapping)) > 0 and 1 or 0

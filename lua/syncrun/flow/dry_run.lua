@@ -4,6 +4,7 @@ local config_of = require "syncrun.flow.config"
 local delta = require "syncrun.flow.delta"
 local err = require "syncrun.err"
 local mapping_of = require "syncrun.model.mapping"
+local problems = require "syncrun.flow.problems"
 local report = require "syncrun.flow.report"
 local systems = require "syncrun.systems.registry"
 
@@ -54,20 +55,23 @@ local function look_at_source(run)
 	say_cost(run, run.source:estimate(run.selection))
 end
 
-local function look_at(run, system)
-	local problems, e = err.try(system.check, system)
-	if e then
-		if e.kind == "cancelled" then err.raise(e) end
-		run.code = math.max(run.code, exit_of(e))
-		run.say("%s: %s", system.label, report.plain(e.message))
-	elseif #problems == 0 then
+local function say_found(run, system, found)
+	local makes = system.name == "sqlite" and #problems.where(found, problems.is_lasting) == 0
+	if not makes then run.code = math.max(run.code, problems.worst(found)) end
+	if problems.worst(found) == 0 then
 		run.say("%s: ready; contacts that differ would be written there", system.label)
-	else
-		local makes = system.name == "sqlite" -- a full run makes and mends its own file
-		if not makes then run.code = math.max(run.code, 2) end
+	else -- a full run makes and mends its own file
 		run.say("%s: %s", system.label, makes and "would be made:" or "not ready:")
-		for _, problem in ipairs(problems) do run.say("  %s", report.plain(problem.what)) end
 	end
+	for _, problem in ipairs(found) do run.say("  %s", report.plain(problem.what)) end
+end
+
+local function look_at(run, system)
+	local found, e = err.try(system.check, system, { write = true })
+	if not e then return say_found(run, system, found) end
+	if e.kind == "cancelled" then err.raise(e) end
+	run.code = math.max(run.code, exit_of(e))
+	run.say("%s: %s", system.label, report.plain(e.message))
 end
 
 local function look(run)

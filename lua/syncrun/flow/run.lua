@@ -8,6 +8,7 @@ local file = require "syncrun.file"
 local json = require "syncrun.json"
 local log = require "syncrun.log"
 local mapping_of = require "syncrun.model.mapping"
+local problems = require "syncrun.flow.problems"
 local report = require "syncrun.flow.report"
 local requests = require "syncrun.record.requests"
 local rows = require "syncrun.rows"
@@ -36,19 +37,25 @@ end
 
 -- The problems that stand in the way: a local file of ours is made, and mended, by the run itself.
 local function obstacles(run, system, found)
-	if system.name ~= "sqlite" or run.options.skip_sync then return found end
-	local left = {}
-	for _, problem in ipairs(found) do
-		if not problem.sql then left[#left + 1] = problem end
-	end
-	return left
+	local mends = system.name == "sqlite" and not run.options.skip_sync
+	return problems.where(found, function(problem)
+		return problems.is_obstacle(problem) and not (mends and problems.is_mendable(problem))
+	end)
 end
 
 local function say_problems(system, found)
-	local more, makes = #found > 1 and (" and %d more"):format(#found - 1) or "", false
-	for _, problem in ipairs(found) do makes = makes or problem.sql ~= nil or problem.request ~= nil end
-	say_error(system.label, { message = ("%s%s; run 'syncrun scripts/setup.lua' to see%s"):format(found[1].what, more,
-		makes and ", with --apply to make it" or "") })
+	local more, hint = #found > 1 and (" and %d more"):format(#found - 1) or "", ""
+	local mendable = #problems.where(found, problems.is_mendable) > 0
+	if mendable or #found > 1 then
+		hint = ("; run 'syncrun scripts/setup.lua' to see%s"):format(mendable and ", with --apply to make it" or "")
+	end
+	say_error(system.label, { message = problems.first(found).what .. more .. hint })
+end
+
+local function say_notes(system, found)
+	for _, problem in ipairs(found) do
+		if not problems.is_obstacle(problem) then log.info("%s: %s", system.label, report.plain(problem.what)) end
+	end
 end
 
 local function say_errors(errors, code)
@@ -63,8 +70,9 @@ end
 -- Nil when all is well, else the exit code.
 local function refuse(run)
 	local list = { run.source, table.unpack(systems.configured(run.targets)) }
-	local problems, errors = systems.each(list, function(system)
-		if system ~= run.source then return system:check() end
+	local intent = { write = not run.options.skip_sync }
+	local found, errors = systems.each(list, function(system)
+		if system ~= run.source then return system:check(intent) end
 		system:check(run.mapping:source_columns())
 		return {}
 	end)
@@ -73,12 +81,13 @@ local function refuse(run)
 		say_error("targets", { message = "none is configured; set TWENTY_API_URL, SUPABASE_DB_URL or LOCAL_DB" })
 		code = math.max(code or 0, EXIT.usage)
 	end
-	for i, found in ipairs(problems) do
-		local left = found and obstacles(run, list[i], found) or {}
+	for i, system in ipairs(list) do
+		local left = found[i] and obstacles(run, system, found[i]) or {}
 		if #left > 0 then
-			say_problems(list[i], left)
-			code = math.max(code or 0, EXIT.usage)
+			say_problems(system, left)
+			code = math.max(code or 0, problems.worst(left))
 		end
+		say_notes(system, found[i] or {})
 	end
 	if code or run.options.skip_sync then return code end
 	local _, failed = systems.each(list, function(system) return system.name == "sqlite" and system:setup(true) end)

@@ -3,46 +3,73 @@ local config_of = require "syncrun.flow.config"
 local err = require "syncrun.err"
 local file = require "syncrun.file"
 local mapping_of = require "syncrun.model.mapping"
+local problems = require "syncrun.flow.problems"
 local report = require "syncrun.flow.report"
 local systems = require "syncrun.systems.registry"
 
 local M = {}
 
 local function show(say, system, found)
-	if #found == 0 then
-		say("%s: all there", system.label)
-		return 0
-	end
 	local open = 0
 	for _, item in ipairs(found) do
-		say("%s: %s%s", system.label, report.plain(item.what), item.done and "" or item.sql == nil and item.fix or "")
-		if not item.done then open = open + 1 end
+		say("%s: %s", system.label, report.plain(item.what))
+		if not item.done and problems.is_obstacle(item) then open = open + 1 end
+	end
+	if #found == 0 then say("%s: all there", system.label) end
+	return open
+end
+
+local function say_errors(errors)
+	local code = 0
+	for _, failed in ipairs(errors) do
+		file.standard "stderr":write(("syncrun: %s: %s\n"):format(failed.system.label, report.plain(failed.error.message)))
+		code = math.max(code, failed.error.exit or 3)
+	end
+	return code
+end
+
+-- What no set-up can mend, in any system: the highest exit code of it.
+local function lasting(found)
+	local worst = 0
+	for _, list in ipairs(found) do
+		worst = math.max(worst, problems.worst(problems.where(list or {}, problems.is_lasting)))
+	end
+	return worst
+end
+
+-- All systems are asked before anything is made in any.
+local function look_and_make(list, apply)
+	local found, errors = systems.each(list, function(system) return system:setup(false) end)
+	local code = math.max(say_errors(errors), lasting(found))
+	if not apply or code > 0 then return found, code end
+	found, errors = systems.each(list, function(system) return system:setup(true) end)
+	return found, say_errors(errors)
+end
+
+local function show_all(say, targets, list, found)
+	local open = 0
+	for i, system in ipairs(list) do
+		if found[i] then open = open + show(say, system, found[i]) end
+	end
+	for _, target in ipairs(targets) do
+		if target.skipped then say("%s: not configured (%s)", target.label, target.skipped) end
 	end
 	return open
 end
 
---- Run the set-up. Returns the exit code: 0 nothing is missing any more, 1 something is, 2 or 3 as always.
+--- Run the set-up. Returns the exit code: 0 nothing is missing any more, 1 something is that can be made, 2 or 3 when
+--- nothing can be made: as for a run.
 ---@param options { apply: boolean?, config: string? }
 ---@return integer
 function M.run(options)
 	local config = config_of.load { file = options.config }
 	local mapping = mapping_of.load(config.mapping)
 	local _, targets = systems.open(config, mapping)
-	local say, open, code = report.stdout(false), 0, nil
-	local list = systems.configured(targets)
-	local found, errors = systems.each(list, function(system) return system:setup(options.apply == true) end)
-	for i, system in ipairs(list) do
-		if found[i] then open = open + show(say, system, found[i]) end
-		err.try(system.close, system)
-	end
-	for _, target in ipairs(targets) do
-		if target.skipped then say("%s: not configured (%s)", target.label, target.skipped) end
-	end
-	for _, failed in ipairs(errors) do
-		file.standard "stderr":write(("syncrun: %s: %s\n"):format(failed.system.label, report.plain(failed.error.message)))
-		code = math.max(code or 0, failed.error.exit or 3)
-	end
-	if code then return code end
+	local say, list = report.stdout(false), systems.configured(targets)
+	local found, code = look_and_make(list, options.apply == true)
+	for _, system in ipairs(list) do err.try(system.close, system) end
+	local open = show_all(say, targets, list, found)
+	if code > 0 then return code end
 	if open > 0 and not options.apply then say "run again with --apply to make what is missing" end
 	return open > 0 and 1 or 0
 end

@@ -119,7 +119,7 @@ struct signal_op {
 	int number;
 };
 
-static struct signal_op *waiting_for_signal;
+static struct signal_op *volatile waiting_for_signal;
 
 static void signal_stop(struct op *op)
 {
@@ -151,6 +151,11 @@ static int l_wait_signal(lua_State *L)
 	timer_start(&s->forever, 1e9, never);
 	waiting_for_signal = s;
 	return op_wait(L, &s->op, -1);
+}
+
+bool signals_awaited(void)
+{
+	return waiting_for_signal != NULL;
 }
 
 bool signals_deliver(int number)

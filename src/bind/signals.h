@@ -6,6 +6,8 @@
 
 // Hand the signal to the task inside task.wait_signal(); false when none waits.
 bool signals_deliver(int number);
+// Whether a task is inside task.wait_signal(). Async-signal-safe.
+bool signals_awaited(void);
 // "INT", "TERM", "HUP", or "signal".
 const char *signals_name(int number);
 

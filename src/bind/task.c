@@ -9,6 +9,7 @@
 
 #include <lauxlib.h>
 
+#include "base/stop.h"
 #include "bind/err_lua.h"
 #include "bind/task_core.h"
 
@@ -256,6 +257,14 @@ bool task_shielded(const struct task *task)
 void task_shield(struct task *task, int change)
 {
 	task->shield += change;
+}
+
+// Whether the task that runs now should end at once: it, or the whole process, was asked to, and it is not cleaning up.
+static bool running_should_stop(void)
+{
+	const struct task *t = core.current;
+
+	return t != NULL && t->shield == 0 && (t->cancelled || stop_asked());
 }
 
 bool task_push_results(lua_State *L, struct task *task, int *count)
@@ -539,6 +548,7 @@ void task_open(lua_State *L)
 	core.current = NULL;
 	core.live = NULL;
 	take_ready();
+	stop_on_ask(running_should_stop);
 	if (luaL_newmetatable(L, OP_META)) {
 		lua_pushcfunction(L, op_gc);
 		lua_setfield(L, -2, "__gc");

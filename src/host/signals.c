@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "base/stop.h"
 #include "bind/signals.h"
 #include "io/loop.h"
 
@@ -18,6 +18,8 @@ static void on_signal(int number)
 	if (number == SIGINT)
 		seen = 1;
 	pending = number;
+	if (!signals_awaited())
+		stop_ask();
 	loop_wake();
 }
 
@@ -51,6 +53,7 @@ int signals_take(void)
 void signals_forgive(void)
 {
 	seen = 0;
+	stop_forgive();
 }
 
 const char *signals_name(int number)

@@ -1,5 +1,6 @@
 --- Command-line arguments of scripts: declared in one table, checked, explained by --help.
 local err = require "syncrun.err"
+local near = require "syncrun.near"
 
 local M = {}
 
@@ -20,34 +21,6 @@ local M = {}
 ---@field positional { name: string, help: string, required: boolean? }[]?
 ---@field examples string[]?
 
--- Edit distance (Levenshtein), for "did you mean".
-local function distance(a, b)
-	local row = {}
-	for j = 0, #b do row[j] = j end
-	for i = 1, #a do
-		local diagonal = row[0]
-		row[0] = i
-		for j = 1, #b do
-			local cost = a:byte(i) == b:byte(j) and 0 or 1
-			diagonal, row[j] = row[j], math.min(row[j] + 1, row[j - 1] + 1, diagonal + cost)
-		end
-	end
-	return row[#b]
-end
-
---- The candidate nearest to a word, when it is near enough to be meant.
----@param word string
----@param candidates string[]
----@return string?
-function M.nearest(word, candidates)
-	local best, best_distance
-	for _, candidate in ipairs(candidates) do
-		local d = distance(word, candidate)
-		if not best_distance or d < best_distance then best, best_distance = candidate, d end
-	end
-	if best and best_distance <= math.max(2, #word // 3) then return best end
-end
-
 local function usage_error(spec, format, ...)
 	err.raise { kind = "usage", message = format:format(...) .. ("; see '%s --help'"):format(spec.name) }
 end
@@ -58,8 +31,8 @@ local function find(spec, name)
 	end
 	local names = { "help" }
 	for _, option in ipairs(spec.options) do names[#names + 1] = option[1] end
-	local near = M.nearest(name, names)
-	usage_error(spec, "unknown option '--%s'%s", name, near and (", did you mean '--%s'?"):format(near) or "")
+	local meant = near.nearest(name, names)
+	usage_error(spec, "unknown option '--%s'%s", name, meant and (", did you mean '--%s'?"):format(meant) or "")
 end
 
 local convert = {

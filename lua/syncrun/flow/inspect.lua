@@ -3,6 +3,7 @@ local config_of = require "syncrun.flow.config"
 local err = require "syncrun.err"
 local explain = require "syncrun.model.explain"
 local mapping_of = require "syncrun.model.mapping"
+local near = require "syncrun.near"
 local rows = require "syncrun.rows"
 local sync = require "syncrun.flow.pass"
 local systems = require "syncrun.systems.registry"
@@ -116,9 +117,7 @@ function Session:explain(id, field_name)
 	if not field then
 		local names = {}
 		for i, f in ipairs(self.mapping.fields) do names[i] = f.name end
-		local near = require "syncrun.args".nearest(tostring(field_name), names)
-		err.raisef("usage", "the mapping has no field '%s'%s", tostring(field_name),
-			near and (", did you mean '%s'?"):format(near) or "")
+		err.raisef("usage", "the mapping has no field '%s'%s", tostring(field_name), near.hint(field_name, names))
 	end
 	local source, model = rows_of(self, id)
 	local out = { contact_id = id, field = field.name, systems = {} }

@@ -7,6 +7,10 @@ local M = { version = c.version }
 ---@return integer
 function M.pid() return c.pid() end
 
+--- The names of the environment's variables.
+---@return string[]
+function M.variables() return c.variables() end
+
 --- The most memory this process has held, in bytes; nil where the system does not say.
 ---@return integer?
 function M.peak_memory() return c.peak_memory() end

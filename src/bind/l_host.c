@@ -16,6 +16,8 @@
 
 #define WRITER_META "syncrun.writer"
 
+extern char **environ; // POSIX: no header declares it
+
 struct writer {
 	int fd; // -1 when closed
 	bool own;
@@ -137,6 +139,19 @@ static int l_terminal(lua_State *L)
 	return 1;
 }
 
+// variables() -> the names of the environment's variables
+static int l_variables(lua_State *L)
+{
+	lua_Integer n = 0;
+
+	lua_newtable(L);
+	for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
+		lua_pushlstring(L, *entry, strcspn(*entry, "="));
+		lua_rawseti(L, -2, ++n);
+	}
+	return 1;
+}
+
 static int l_pid(lua_State *L)
 {
 	lua_pushinteger(L, getpid());
@@ -201,6 +216,7 @@ static const luaL_Reg functions[] = {
 	{"kind", l_kind},
 	{"terminal", l_terminal},
 	{"pid", l_pid},
+	{"variables", l_variables},
 	{"peak_memory", l_peak_memory},
 	{"executable", l_executable},
 	{"loader", l_loader},

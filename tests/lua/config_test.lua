@@ -1,5 +1,8 @@
 -- Settings: what wins over what, .env files, mistakes that are named.
 local config = require "syncrun.flow.config"
+local err = require "syncrun.err"
+local dotenv = require "syncrun.flow.dotenv"
+local log = require "syncrun.log"
 local t = require "syncrun.test"
 
 local function file(text)
@@ -14,13 +17,13 @@ local none = "/nonexistent/.env"
 
 t.test("config: .env files: export, quotes, comments", function()
 	local path = file "# a comment\nexport A=1\nB='two words' \nC=\"x\\ny\"\nD=plain # tail\n\nE=\n"
-	t.eq(config.read_env(path), { A = "1", B = "two words", C = "x\ny", D = "plain", E = "" })
+	t.eq(dotenv.read(path), { A = "1", B = "two words", C = "x\ny", D = "plain", E = "" })
 	os.remove(path)
 end)
 
 t.test("config: a broken .env line is named", function()
 	local path = file "A=1\nnonsense\n"
-	t.contains(t.raises(function() config.read_env(path) end, "config").message, "line 2")
+	t.contains(t.raises(function() dotenv.read(path) end, "config").message, "line 2")
 	os.remove(path)
 end)
 
@@ -62,8 +65,59 @@ t.test("config: mistakes are named with a remedy", function()
 	t.contains(t.raises(function() config.load { file = "/nonexistent" } end, "config").message, "/nonexistent")
 end)
 
+t.test("config: every setting has a type and a range", function()
+	local function message(text)
+		local path = file("return " .. text)
+		local e = t.raises(function() config.load { file = path, env_file = none } end, "config")
+		os.remove(path)
+		return e.message
+	end
+	t.contains(message "{ twenty = { rate = 95 } }",
+		"is a table like { tokens = 95, every = 0.61 }, or false for no limit, not a number")
+	t.contains(message "{ twenty = { rate = { every = 0 } } }", "'twenty.rate.every'")
+	t.contains(message "{ twenty = { rate = { token = 1 } } }", "did you mean 'tokens'?")
+	t.contains(message "{ twenty = { batch = 201 } }", "a whole number from 1 to 200, not 201")
+	t.contains(message "{ twenty = { adopt = 'yes' } }", "is true or false, not text")
+	t.contains(message "{ twenty = { revive = 'our' } }", "did you mean 'ours'?")
+	t.contains(message "{ bigquery = false }", "'bigquery'")
+	t.contains(message "{ bigquery = { read = 'tables' } }", "did you mean 'table'?")
+	t.contains(message "{ bigquery = { labels = { 'crm' } } }", "'bigquery.labels'")
+	t.contains(message "{ bigquery = { parallel = 0 } }", "of at least 1, not 0")
+	t.contains(message "{ supabase = { url = 5 } }", "'supabase.url'")
+	t.contains(message "{ settle = -1 }", "'settle'")
+	t.contains(message "{ state = '' }", "is empty")
+	t.contains(message "{ require = 'supabase' }", "is a list, not text")
+end)
+
+t.test("config: numbers as people write them", function()
+	local path = file "return { bigquery = { max_bytes_billed = 100 * 2^20 } }"
+	t.eq(config.load({ file = path, env_file = none }).bigquery.max_bytes_billed, 100 * 2 ^ 20)
+	os.remove(path)
+end)
+
+t.test("config: what `require` names must be configured", function()
+	local path = file "return { require = { 'local' }, local_db = false }"
+	local e = t.raises(function() config.load { file = path, env_file = none } end, "config")
+	t.contains(e.message, "requires 'local', which is not configured (LOCAL_DB is off)")
+	os.remove(path)
+end)
+
+t.test("config: names that are almost ours are warned about, others and set ones are not", function()
+	local said, warn = {}, log.warn
+	log.warn = function(...) said[#said + 1] = string.format(...) end
+	local path = file("TWENTY_API_ULR=x\nTWENTY_KEY=x\nSYNCRUN_STAT=x\nLOCALDB=x\nLOCAL_IP=x\nsupabase_db_url=x\n"
+		.. "BIGQUERY_TABLE=d.t\nBIGQUERY_TABEL=d.t\nDATABASE_URL=x\nSUPABASE_ANON_KEY=x\nSYNCRUN_LEDGER=on\n")
+	err.try(config.load, { env_file = path })
+	err.try(config.load, { env_file = path })
+	log.warn = warn
+	os.remove(path)
+	local meant = {}
+	for i, line in ipairs(said) do meant[i] = line:match "variable '(.-)'" .. " " .. line:match "mean '(.-)'" end
+	t.eq(meant, { "LOCALDB LOCAL_DB", "SYNCRUN_STAT SYNCRUN_STATE", "TWENTY_API_ULR TWENTY_API_URL",
+		"TWENTY_KEY TWENTY_API_KEY", "supabase_db_url SUPABASE_DB_URL" })
+end)
+
 t.test("config: secrets are masked once read", function()
-	local log = require "syncrun.log"
 	local env = file "TWENTY_API_KEY=canary-key-4711\nSUPABASE_DB_URL=postgresql://u:canary-pass-1@h/db\n"
 	config.load { env_file = env }
 	os.remove(env)

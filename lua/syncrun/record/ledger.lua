@@ -245,7 +245,7 @@ local function without_secrets(settings)
 			out[name] = value
 		end
 	end
-	return json.object(out)
+	return #settings > 0 and json.array(out) or json.object(out)
 end
 
 local function text_of(value)

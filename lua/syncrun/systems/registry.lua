@@ -5,6 +5,7 @@ local postgres = require "syncrun.systems.postgres"
 local sqlite = require "syncrun.systems.sqlite"
 local task = require "syncrun.task"
 local twenty = require "syncrun.systems.twenty"
+local usual = require "syncrun.systems.usual"
 
 local M = {}
 
@@ -33,11 +34,11 @@ function M.open(config, mapping)
 	local source = bigquery.new(merged(config.bigquery or {}, { key = mapping.by_name[mapping.key].source }))
 	return source, {
 		config.twenty and twenty.new(config.twenty, mapping) or
-			{ label = "CRM", skipped = "TWENTY_API_URL is not set" },
+			{ label = "CRM", skipped = usual.twenty.absent },
 		config.supabase and postgres.new(merged(config.supabase, { table = config.table }), mapping) or
-			{ label = "Supabase", skipped = "SUPABASE_DB_URL is not set" },
+			{ label = "Supabase", skipped = usual.supabase.absent },
 		config.local_db and local_system(config, mapping) or
-			{ label = "Local", skipped = "LOCAL_DB is off" },
+			{ label = "Local", skipped = usual.local_db.absent },
 	}
 end
 

@@ -92,7 +92,7 @@ not_configured() {
 	expect_totals 122 122 122 0 0
 	expect_line "$out" "Skipped: CRM (not configured: TWENTY_API_URL is not set)"
 	expect_line "$out" "Skipped: Supabase (not configured: SUPABASE_DB_URL is not set)"
-	expect_eq "$(tail -n 9 "$out")" "$(success_block 122)" "the last lines"
+	expect_eq "$(tail -n 9 "$out")" "$(success_block 122 " (Local; skipped: CRM, Supabase)")" "the last lines"
 	local file=$(ls -d "$SYNCRUN_STATE"/runs/* | tail -n 1)/contacts.jsonl
 	expect_eq "$(reader jsonl "$file" 'r["contact_id"] == "c0001" and r["systems"]')" \
 		'{"BigQuery": "verified", "CRM": "skipped", "Local": "verified", "Supabase": "skipped"}' "verdicts"
@@ -105,8 +105,39 @@ twenty_only() {
 	full_sync "$good" LOCAL_DB=off SUPABASE_DB_URL=
 	expect_exit 0
 	expect_line "$out" "Skipped: Local (not configured: LOCAL_DB is off)"
+	expect_eq "$(tail -n 1 "$out")" "✅ NO EXCEPTIONS - ALL DATA IN SYNC (CRM; skipped: Supabase, Local)" "the last line"
 	[ ! -e "$LOCAL_DB" ] || fail "a local database was made"
 	expect_eq "$(ls off 2>/dev/null)" "" "a file named off"
+}
+
+# A name that is almost ours is a system that nobody looks at: it is said, and `require` refuses to go on without.
+mistyped_variable() {
+	local url=$SUPABASE_DB_URL
+	unset SUPABASE_DB_URL
+	full_sync "$good" "SUPABSE_DB_URL=$url"
+	expect_exit 0
+	expect_text "$err" "the variable 'SUPABSE_DB_URL' in the environment is not read; did you mean 'SUPABASE_DB_URL'?"
+	expect_eq "$(tail -n 1 "$out")" "✅ NO EXCEPTIONS - ALL DATA IN SYNC (CRM, Local; skipped: Supabase)" "the last line"
+	printf 'SUPABASE_DATABASE_URL=x\nTWENTY_CRM_URL=ignored\nDATABASE_URL=x\n' >.env
+	full_sync "$good" --quiet
+	expect_exit 0
+	expect_text "$err" "the variable 'SUPABASE_DATABASE_URL' in '.env' is not read; did you mean 'SUPABASE_DB_URL'?"
+	expect_eq "$(grep -c "is not read" "$err")" 1 "warnings"
+	rm .env
+	echo 'return { require = { "twenty", "supabase", "local" } }' >config.lua
+	full_sync "$good" --config config.lua
+	expect_refused 2 "'config.lua' requires 'supabase', which is not configured (SUPABASE_DB_URL is not set)"
+	run --lua "$scripts" "$scripts/setup.lua" --config config.lua
+	expect_refused 2 "'config.lua' requires 'supabase'"
+	echo 'return { require = { "twenty", "supbase" } }' >config.lua
+	full_sync "$good" --config config.lua
+	expect_refused 2 "the setting 'require[2]' in 'config.lua' is 'twenty', 'supabase', 'local' or 'local_db', not 'supbase', did you mean 'supabase'?"
+	export SUPABASE_DB_URL=$url
+	echo 'return { require = { "twenty", "supabase", "local" } }' >config.lua
+	full_sync "$good" --config config.lua
+	expect_exit 0
+	expect_eq "$(tail -n 9 "$out")" "$(success_block 122)" "the last lines"
+	rm config.lua
 }
 
 # No target at all: nothing would be checked anywhere, so this is no success.
@@ -225,6 +256,7 @@ story "--limit and --only write only these contacts" limit_of_an_empty_target
 story "--quiet, --json and --report" quiet_and_files
 story "systems that are not configured are skipped and said so" not_configured
 story "Twenty only, LOCAL_DB=off" twenty_only
+story "a mistyped variable is named; require makes its absence exit 2" mistyped_variable
 story "no target is no success" no_target
 story "the local database may be a Postgres" local_postgres
 story "integer ids beyond 2^53 stay apart" big_integers

@@ -140,9 +140,20 @@ local function say_notes(say, spool, notes, limit)
 	say ""
 end
 
-local function say_end(say, t, good)
+-- Where not all of the usual systems are configured, the last words say which were: " (CRM, Local; skipped: Supabase)".
+local function covered(targets)
+	local done, skipped = {}, {}
+	for _, target in ipairs(targets) do
+		local list = target.skipped and skipped or done
+		list[#list + 1] = target.label
+	end
+	if #skipped == 0 then return "" end
+	return (" (%s; skipped: %s)"):format(table.concat(done, ", "), table.concat(skipped, ", "))
+end
+
+local function say_end(say, t, good, systems)
 	say(RULE)
-	say(good and "✅ SUCCESS - ALL CONTACTS SYNCED AND VALIDATED" or "❌ ISSUES FOUND")
+	say("%s", good and "✅ SUCCESS - ALL CONTACTS SYNCED AND VALIDATED" .. systems or "❌ ISSUES FOUND")
 	say(RULE)
 	say ""
 	if good then
@@ -150,7 +161,7 @@ local function say_end(say, t, good)
 		say("Synced: %s", tostring(t.synced))
 		say("Validated: %d", t.validated)
 		say ""
-		say "✅ NO EXCEPTIONS - ALL DATA IN SYNC"
+		say("%s", "✅ NO EXCEPTIONS - ALL DATA IN SYNC" .. systems)
 	else
 		say("Errors: %d", t.errors)
 		say("Validation Issues: %d", t.issues)
@@ -159,7 +170,7 @@ end
 
 --- The validation report: totals, the two blocks, notes, and the last word.
 ---@param say fun(format: string, ...)
----@param run { spool: syncrun.Spool, totals: table, notes: string[], good: boolean }
+---@param run { spool: syncrun.Spool, totals: table, notes: string[], good: boolean, targets: table[] }
 ---@param limit integer? contacts a block; default ten
 function M.body(say, run, limit)
 	limit = limit or SHOWN
@@ -167,7 +178,7 @@ function M.body(say, run, limit)
 	block(say, run.spool, "sync", "SYNC ERRORS", "❌", limit)
 	block(say, run.spool, "validate", "VALIDATION ISSUES", "⚠️ ", limit)
 	say_notes(say, run.spool, run.notes, limit)
-	say_end(say, run.totals, run.good)
+	say_end(say, run.totals, run.good, covered(run.targets))
 end
 
 -- ---- files

@@ -249,18 +249,18 @@ expect_refused() {
 	expect_eq "$(grep -vc -e ' info  ' "$err")" 1 "lines on stderr ($(head_of "$err"))"
 }
 
-# The help of the success block, as the founding document has it.
+# success_block TOTAL [SYSTEMS]: the last lines, as the founding document has them.
 success_block() {
 	cat <<-END
 		$rule
-		✅ SUCCESS - ALL CONTACTS SYNCED AND VALIDATED
+		✅ SUCCESS - ALL CONTACTS SYNCED AND VALIDATED${2:-}
 		$rule
 
 		Total Contacts: $1
 		Synced: $1
 		Validated: $1
 
-		✅ NO EXCEPTIONS - ALL DATA IN SYNC
+		✅ NO EXCEPTIONS - ALL DATA IN SYNC${2:-}
 	END
 }
 

@@ -66,6 +66,20 @@ lua_rules() {
 		report "_syncrun is for lua/syncrun"
 }
 
+# Only SQLite opens a database: closing any other descriptor of its file drops all its locks. In C these files open others:
+# sqlite.c makes an empty one, file.c is asked through l_host.c, which looks first (sqlite_is_live), as boot.lua does for
+# Lua's io. That is the last line; the places in Lua that open a file by name are listed, each for a file of another kind.
+opening_rules() {
+	grep -nE '(^|[^a-z_])(f?open|freopen|openat|creat)(64)?\(' $(files src -- src/io/file.c src/io/sqlite.c) /dev/null |
+		grep -vE ':[[:space:]]*//|fopen\("/proc/self/' | report "files are opened by src/io/file.c and src/io/sqlite.c only"
+	grep -nE '(io\.(open|lines|input|output)|loadfile|dofile)[[:space:]]*[("]' $(find lua -name '*.lua' \
+		! -path lua/syncrun/boot.lua ! -path lua/syncrun/model/mapping.lua ! -path lua/syncrun/flow/config.lua \
+		! -path lua/syncrun/flow/dotenv.lua \
+		! -path lua/syncrun/flow/delta.lua ! -path lua/syncrun/flow/forget.lua ! -path lua/syncrun/record/ledger.lua \
+		! -path 'lua/syncrun/systems/bigquery/google/*') /dev/null |
+		report "opens files by name: list it in tests/layers.sh if none of them can be a database"
+}
+
 # Each binding is in the host's list of modules, and each module of the list has its binding.
 module_rules() {
 	for file in src/bind/l_*.c; do
@@ -79,7 +93,7 @@ module_rules() {
 	done | report "no luaopen_syncrun_ function in src/bind"
 }
 
-found=$(c_rules; lua_rules; module_rules)
+found=$(c_rules; lua_rules; opening_rules; module_rules)
 [ -n "$found" ] || exit 0
 printf '%s\n' "$found"
 exit 1

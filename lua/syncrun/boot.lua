@@ -47,6 +47,24 @@ local function make_globals_strict()
 	})
 end
 
+-- The functions that open files by name refuse an open database: closing it again would drop all locks that SQLite holds
+-- on it for this process, and the next program beside us would take the journal away under us.
+local function keep_databases_to_sqlite()
+	local is_live = require "_syncrun.sqlite".is_live
+	local function guard(library, name)
+		local open = library[name]
+		library[name] = function(path, ...)
+			if type(path) == "string" and is_live(path) then
+				local message = "'%s' is a database in use; only SQLite may open it: use syncrun.sqlite"
+				require "syncrun.err".raisef("usage", message, path)
+			end
+			return open(path, ...)
+		end
+	end
+	for _, name in ipairs { "open", "lines", "input", "output" } do guard(io, name) end
+	for _, name in ipairs { "loadfile", "dofile" } do guard(_G, name) end
+end
+
 local function load_script(path)
 	if path == "-" then return load(io.read "a", "=stdin", "t") end
 	local file, why = io.open(path, "r")
@@ -76,6 +94,7 @@ end
 local function main()
 	set_search_path()
 	register_secrets()
+	keep_databases_to_sqlite()
 	rawset(_G, "arg", setmetatable({ [0] = options.script or options.program, table.unpack(options.args) }, nil))
 	make_globals_strict()
 	local code

@@ -8,10 +8,14 @@ local M = {}
 ---@field write fun(self, text: string) secrets are masked
 ---@field close fun(self) raises when what was written cannot be kept; closing twice is legal
 
---- A writer to a new file (0600), or to an emptied one. Raises kind config.
+--- A writer to a new file (0600), or to an emptied one. Raises kind config, also for a database in use.
 ---@param path string
 ---@return syncrun.Writer
 function M.create(path) return c.create(path) end
+
+--- Raises kind config when no file can be made under this path: it is a folder, or a database in use.
+---@param path string
+function M.check(path) c.check(path) end
 
 --- The masking writer to standard output or standard error.
 ---@param name "stdout"|"stderr"

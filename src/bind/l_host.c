@@ -13,6 +13,7 @@
 #include "bind/err_lua.h"
 #include "bind/modules.h"
 #include "io/file.h"
+#include "io/sqlite.h"
 
 #define WRITER_META "syncrun.writer"
 
@@ -35,10 +36,20 @@ static struct writer *new_writer(lua_State *L, const char *path)
 	return w;
 }
 
+// The path at index 1, of a file that is about to be opened: not one of an open database, whose locks that would drop.
+static const char *check_path(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+
+	if (sqlite_is_live(path))
+		err_raisef(L, ERR_CONFIG, "'%s' is a database in use; name another file", path);
+	return path;
+}
+
 // create(path) -> writer: a new file 0600, or an emptied one
 static int l_create(lua_State *L)
 {
-	const char *path = luaL_checkstring(L, 1);
+	const char *path = check_path(L);
 	struct writer *w = new_writer(L, path);
 	struct err err;
 
@@ -96,10 +107,21 @@ static int writer_gc(lua_State *L)
 	return 0;
 }
 
+// check(path): raises when create() would refuse it, whatever its folder allows
+static int l_check(lua_State *L)
+{
+	struct stat st;
+	const char *path = check_path(L);
+
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return err_raisef(L, ERR_CONFIG, "'%s' is a folder; name a file", path);
+	return 0;
+}
+
 // lock(path) -> writer that holds the lock until it is closed | nil, pid of who holds it
 static int l_lock(lua_State *L)
 {
-	const char *path = luaL_checkstring(L, 1);
+	const char *path = check_path(L);
 	struct writer *w = new_writer(L, path);
 	struct err err;
 	long holder;
@@ -209,6 +231,7 @@ static int l_source(lua_State *L)
 static const luaL_Reg writer_methods[] = {{"write", writer_write}, {"close", writer_close}, {NULL, NULL}};
 static const luaL_Reg writer_meta[] = {{"__gc", writer_gc}, {"__close", writer_gc}, {NULL, NULL}};
 static const luaL_Reg functions[] = {
+	{"check", l_check},
 	{"create", l_create},
 	{"standard", l_standard},
 	{"lock", l_lock},

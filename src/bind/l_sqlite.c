@@ -84,6 +84,13 @@ static int l_close(lua_State *L)
 	return 0;
 }
 
+// is_live(path) -> whether it is a file of a database that is open here
+static int l_is_live(lua_State *L)
+{
+	lua_pushboolean(L, sqlite_is_live(luaL_checkstring(L, 1)));
+	return 1;
+}
+
 // ---- parameters
 
 static bool is_blob(lua_State *L, int index)
@@ -497,6 +504,7 @@ static int l_task(lua_State *L)
 static const luaL_Reg functions[] = {
 	{"open", l_open},
 	{"close", l_close},
+	{"is_live", l_is_live},
 	{"exec", l_exec},
 	{"run", l_run},
 	{"insert", l_insert},

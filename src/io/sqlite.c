@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -28,11 +29,14 @@ struct list { // of statements, the most recently used first
 };
 
 struct sqlite_db {
+	struct sqlite_db *next; // in the list of all that are open
 	sqlite3 *raw;
 	char *path;       // as SQLite gets it
 	const char *name; // as it was given: for messages
 	struct list idle, taken;
 };
+
+static struct sqlite_db *open_handles;
 
 // ---- errors
 
@@ -325,10 +329,58 @@ struct sqlite_db *sqlite_open(
 	db = new_handle(path, options->mode, err);
 	if (db == NULL)
 		return NULL;
+	db->next = open_handles;
+	open_handles = db;
 	if (open_raw(db, options->mode, err) && add_functions(db, functions, err) && set_up(db, options, err))
 		return db;
 	sqlite_close(db);
 	return NULL;
+}
+
+// ---- files that nobody else may open
+
+static bool is_file(const char *path, const struct stat *wanted)
+{
+	struct stat st;
+
+	return path != NULL && stat(path, &st) == 0 && st.st_dev == wanted->st_dev && st.st_ino == wanted->st_ino;
+}
+
+static bool is_file_with(const char *path, const char *suffix, const struct stat *wanted)
+{
+	char name[PATH_MAX];
+	int n = snprintf(name, sizeof name, "%s%s", path, suffix);
+
+	return n > 0 && (size_t)n < sizeof name && is_file(name, wanted);
+}
+
+// The main database and those attached; one in memory has no name.
+static bool is_file_of(const struct sqlite_db *db, const struct stat *wanted)
+{
+	const char *schema;
+
+	for (int i = 0; (schema = sqlite3_db_name(db->raw, i)) != NULL; i++) {
+		const char *path = sqlite3_db_filename(db->raw, schema);
+
+		if (path == NULL || path[0] == '\0')
+			continue;
+		if (is_file(path, wanted) || is_file_with(path, "-wal", wanted) || is_file_with(path, "-shm", wanted) ||
+			is_file_with(path, "-journal", wanted))
+			return true;
+	}
+	return false;
+}
+
+bool sqlite_is_live(const char *path)
+{
+	struct stat st;
+
+	if (open_handles == NULL || stat(path, &st) != 0)
+		return false;
+	for (const struct sqlite_db *db = open_handles; db != NULL; db = db->next)
+		if (is_file_of(db, &st))
+			return true;
+	return false;
 }
 
 // ---- the statement cache
@@ -355,10 +407,21 @@ static void drop(struct sqlite_stmt *stmt)
 	free(stmt);
 }
 
+static void forget_handle(const struct sqlite_db *db)
+{
+	struct sqlite_db **link = &open_handles;
+
+	while (*link != NULL && *link != db)
+		link = &(*link)->next;
+	if (*link != NULL)
+		*link = db->next;
+}
+
 void sqlite_close(struct sqlite_db *db)
 {
 	if (db == NULL)
 		return;
+	forget_handle(db);
 	while (db->idle.first != NULL) {
 		struct sqlite_stmt *stmt = db->idle.first;
 

@@ -39,6 +39,9 @@ struct sqlite_db *sqlite_open(
 	const char *path, const struct sqlite_options *options, struct sqlite_function *functions, struct err *err);
 // Statements still taken are finished: their further use fails, giving them back stays legal. NULL is legal.
 void sqlite_close(struct sqlite_db *db);
+// Whether the path leads to a file of a database that is open here: by any of its names, its journals too. Opening and
+// closing such a file would drop every lock that SQLite holds on it (POSIX, fcntl: when any descriptor is closed).
+bool sqlite_is_live(const char *path);
 
 // Run the first statement of sql, if there is one, its rows ignored; *next becomes the offset of what follows it. Going
 // on there until `len` runs them all: a failure is known to be one statement's, and only that one is run again.

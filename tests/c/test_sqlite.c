@@ -300,6 +300,43 @@ static void test_not_a_database(void **state)
 	assert_non_null(strstr(err.message, "file is not a database); name another file"));
 }
 
+// A path leads to a live database by any of its names, as long as a handle has it open.
+static void test_live(void **state)
+{
+	struct sqlite_db *db = open_ok(SQLITE_MODE_CREATE), *second, *memory;
+	char name[80], attach[100];
+
+	(void)state;
+	exec(db, "CREATE TABLE t (a)");
+	assert_true(sqlite_is_live(path));
+	snprintf(name, sizeof name, "%s-wal", path);
+	assert_true(sqlite_is_live(name));
+	snprintf(name, sizeof name, "%s-shm", path);
+	assert_true(sqlite_is_live(name));
+	assert_int_equal(link(path, target), 0);
+	assert_true(sqlite_is_live(target));
+	unlink(target);
+	assert_int_equal(symlink(path, target), 0);
+	assert_true(sqlite_is_live(target));
+	assert_false(sqlite_is_live("/etc/passwd"));
+	assert_false(sqlite_is_live("/nowhere"));
+	assert_false(sqlite_is_live(folder));
+
+	second = open_ok(SQLITE_MODE_READ);
+	sqlite_close(db);
+	assert_true(sqlite_is_live(path));
+	sqlite_close(second);
+	assert_false(sqlite_is_live(path));
+
+	memory = open_ok(SQLITE_MODE_MEMORY);
+	assert_false(sqlite_is_live(path));
+	snprintf(attach, sizeof attach, "ATTACH '%s' AS other", path);
+	exec(memory, attach);
+	assert_true(sqlite_is_live(path));
+	sqlite_close(memory);
+	assert_false(sqlite_is_live(path));
+}
+
 static void test_empty_path(void **state)
 {
 	struct sqlite_options options = {.mode = SQLITE_MODE_CREATE};
@@ -324,6 +361,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_dangling_link, remove_files),
 		cmocka_unit_test_teardown(test_modes, remove_files),
 		cmocka_unit_test_teardown(test_not_a_database, remove_files),
+		cmocka_unit_test_teardown(test_live, remove_files),
 		cmocka_unit_test(test_empty_path),
 	};
 

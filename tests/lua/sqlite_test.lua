@@ -5,6 +5,8 @@ local rows = require "syncrun.rows"
 local task = require "syncrun.task"
 local err = require "syncrun.err"
 local crypto = require "syncrun.crypto"
+local file = require "syncrun.file"
+local host = require "syncrun.host"
 
 local function temp_path()
 	return ("/tmp/syncrun_sqlite_%s.db"):format(crypto.uuid())
@@ -203,6 +205,40 @@ end)
 with_file("mode rw does not create", function(path)
 	t.eq(t.raises(sqlite.open, "sqlite", path, { mode = "rw" }).code, "SQLITE_CANTOPEN")
 	t.eq(io.open(path), nil)
+end)
+
+-- What another process gets when it wants to write: its error's code, or "free".
+local function for_others(path)
+	local code = ([[local db = require "syncrun.sqlite".open("%s", { mode = "rw", busy_timeout = 0 })
+		local ok, e = pcall(db.exec, db, "BEGIN IMMEDIATE")
+		print(ok and "free" or e.code)]]):format(path)
+	local pipe <close> = assert(io.popen(("/proc/%d/exe -e '%s'"):format(host.pid(), code)))
+	return (pipe:read "a":gsub("%s+$", ""))
+end
+
+with_file("locks stay whatever else we do with the file", function(path)
+	local db <close> = sqlite.open(path)
+	db:exec "CREATE TABLE t (a); INSERT INTO t VALUES (1)"
+	t.eq(for_others(path), "free")
+	db:transaction(function(tx)
+		tx:run "INSERT INTO t VALUES (2)"
+		t.eq(for_others(path), "SQLITE_BUSY")
+		t.eq(file.kind(path), "file")
+		local second = sqlite.open(path)
+		t.eq(second:one("SELECT count(*) AS n FROM t").n, 1)
+		second:close()
+		sqlite.open(path, { mode = "ro" }):close()
+		for _, open in ipairs { io.open, io.lines, loadfile, dofile, io.input, file.create, file.lock, file.check } do
+			t.raises(open, "is a database in use", path)
+			t.raises(open, "is a database in use", path .. "-shm")
+		end
+		t.eq(for_others(path), "SQLITE_BUSY")
+	end)
+	t.eq(for_others(path), "free")
+	t.eq(db:one("SELECT count(*) AS n FROM t").n, 2)
+	db:close()
+	t.eq(io.open(path):read(15), "SQLite format 3")
+	t.raises(file.check, "is a folder; name a file", "/tmp")
 end)
 
 -- ---- transactions

@@ -278,6 +278,7 @@ end
 ---@param folder string? made when it is not there
 function M.try_file(path, folder)
 	if folder then file.make_folder(folder) end
+	file.check(path)
 	local probe = path .. ".new"
 	file.create(probe):close()
 	os.remove(probe)

@@ -1,5 +1,6 @@
 --- A SQLite table as a target: one file, made by itself, in the layout that scans fastest in key order.
 local err = require "syncrun.err"
+local file = require "syncrun.file"
 local rows = require "syncrun.rows"
 local sql = require "syncrun.systems.sql"
 local sqlite = require "syncrun.sqlite"
@@ -35,12 +36,6 @@ function M.new(config, mapping)
 	for i, column in ipairs(self.columns) do types[i] = { column.name, column.type } end
 	self.schema = rows.schema(types)
 	return self
-end
-
-local function exists(path)
-	local file = io.open(path, "r")
-	if file then file:close() end
-	return file ~= nil
 end
 
 local function open(self, mode)
@@ -108,7 +103,7 @@ end
 --- What the mapping needs and does not find. Raises when the file cannot be read.
 ---@return { what: string, sql: string[]?, done_text: string? }[]
 function System:check()
-	if not exists(self.path) then
+	if not file.kind(self.path) then -- only looked at: see sqlite_is_live
 		return { problem_of_table(self, ("local database '%s' does not exist"):format(self.path)) }
 	end
 	local db = database(self)

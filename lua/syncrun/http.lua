@@ -1,7 +1,7 @@
 --- HTTP: a client with limits and retries, and a small server. Waiting is invisible; a status is never an error.
 local c = require "_syncrun.http"
-local listener = require "_syncrun.http_server"
 local err = require "syncrun.err"
+local message = require "syncrun.http_message"
 local task = require "syncrun.task"
 
 local M = {}
@@ -15,90 +15,15 @@ local IDEMPOTENT = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS
 local RETRY_STATUS = { [408] = true, [429] = true, [502] = true, [503] = true, [504] = true }
 local PRIVATE = { authorization = true, cookie = true } -- a client's own headers that stay on its own host
 
--- ---- query strings
-
---- Percent-encode everything but RFC 3986's unreserved characters.
----@param text string
----@return string
-function M.escape(text)
-	return (tostring(text):gsub("[^A-Za-z0-9%-._~]", function(ch) return ("%%%02X"):format(ch:byte()) end))
-end
-
-local function unescape(text)
-	return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
-end
-
-local function sorted_keys(t)
-	local keys = {}
-	for k in pairs(t) do keys[#keys + 1] = k end
-	table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
-	return keys
-end
-
---- Encode arguments as `k=v&k2=v2`: a table by name (names sorted; a list as value repeats the name), or a list of
---- {name, value} pairs in their order.
----@param args table
----@return string
-function M.encode_query(args)
-	local parts = {}
-	local function add(name, value)
-		if type(value) == "table" then
-			for _, v in ipairs(value) do add(name, v) end
-		else
-			parts[#parts + 1] = M.escape(name) .. "=" .. M.escape(value)
-		end
-	end
-	if args[1] ~= nil then
-		for _, pair in ipairs(args) do add(pair[1], pair[2]) end
-	else
-		for _, name in ipairs(sorted_keys(args)) do add(name, args[name]) end
-	end
-	return table.concat(parts, "&")
-end
-
---- Decode `k=v&k2=v2`.
----@param text string
----@return table<string, string> args the last value of each name
----@return string[][] pairs all {name, value} in their order
-function M.decode_query(text)
-	local args, list = {}, {}
-	for part in text:gmatch("[^&]+") do
-		local name, value = part:match("^([^=]*)=?(.*)$")
-		name, value = unescape(name), unescape(value)
-		args[name] = value
-		list[#list + 1] = { name, value }
-	end
-	return args, list
-end
+M.escape, M.encode_query, M.decode_query = message.escape, message.encode_query, message.decode_query
+M.serve = require "syncrun.http_server".serve
 
 --- Read a date as HTTP headers spell it (RFC 9110, 5.6.7): seconds since 1970, nil when it is none.
 ---@param text string
 ---@return integer?
 function M.date(text) return c.date(text) end
 
--- ---- headers and URLs
-
-local function add_headers(merged, headers, skip)
-	for name, value in pairs(headers or {}) do
-		local key = tostring(name):lower()
-		if not (skip and skip[key]) then merged[key] = { name = name, value = value } end
-	end
-end
-
--- {name, value, name, value ...}, sorted; false leaves a header out, a list repeats it.
-local function header_list(merged)
-	local list = {}
-	local function add(name, value)
-		if type(value) == "table" then
-			for _, v in ipairs(value) do add(name, v) end
-		elseif value ~= false then
-			list[#list + 1] = tostring(name)
-			list[#list + 1] = type(value) == "string" and value or tostring(value)
-		end
-	end
-	for _, key in ipairs(sorted_keys(merged)) do add(merged[key].name, merged[key].value) end
-	return list
-end
+-- ---- the request
 
 local function origin(url)
 	return (url:match("^%a[%w+.-]*://[^/?#]*") or ""):lower()
@@ -114,18 +39,18 @@ local function request_url(client, o)
 		if path ~= "" and not path:find("^[/?]") then path = "/" .. path end
 		url = client.base_url:gsub("/+$", "") .. path
 	end
-	local query = type(o.query) == "table" and M.encode_query(o.query) or o.query
+	local query = type(o.query) == "table" and message.encode_query(o.query) or o.query
 	if query and query ~= "" then url = url .. (url:find("?", 1, true) and "&" or "?") .. query end
 	return url
 end
 
 local function request_body(o, merged)
 	if o.json ~= nil then
-		add_headers(merged, { ["Content-Type"] = "application/json" })
+		message.add_headers(merged, { ["Content-Type"] = "application/json" })
 		return require "syncrun.json".encode(o.json)
 	elseif o.form then
-		add_headers(merged, { ["Content-Type"] = "application/x-www-form-urlencoded" })
-		return M.encode_query(o.form)
+		message.add_headers(merged, { ["Content-Type"] = "application/x-www-form-urlencoded" })
+		return message.encode_query(o.form)
 	end
 	return o.body
 end
@@ -141,16 +66,16 @@ local function prepare(client, o)
 	local url = request_url(client, o)
 	local foreign = client.base_url and origin(url) ~= origin(client.base_url)
 	local merged = {}
-	add_headers(merged, client.headers, foreign and PRIVATE or nil)
+	message.add_headers(merged, client.headers, foreign and PRIVATE or nil)
 	local body = request_body(o, merged)
-	add_headers(merged, o.headers)
+	message.add_headers(merged, o.headers)
 	local max_body = o.max_body
 	if not max_body then max_body = o.stream and 0 or client.max_body end
 	return {
 		name = client.name,
 		method = method,
 		url = url,
-		headers = header_list(merged),
+		headers = message.header_list(merged),
 		body = body,
 		user_agent = client.user_agent,
 		timeout = first_set(o.timeout, client.timeout),
@@ -429,124 +354,6 @@ function M.get(url, o)
 	local copy = { method = "GET", url = url }
 	for k, v in pairs(o or {}) do copy[k] = v end
 	return M.request(copy)
-end
-
--- ---- the server
-
----@class syncrun.HttpServer
----@field port integer
----@field url string
-local Server = {}
-Server.__index = Server
-
-local function answer_headers(answer, json)
-	local merged = {}
-	if json then add_headers(merged, { ["Content-Type"] = "application/json" }) end
-	add_headers(merged, answer.headers)
-	local length = merged["content-length"]
-	return header_list(merged), length and math.tointeger(tonumber(length.value))
-end
-
-local function answer_stream(exchange, answer)
-	local headers, length = answer_headers(answer)
-	if not exchange:reply_stream(answer.status or 200, headers, length) then return end
-	local function write(bytes)
-		if not exchange:write(bytes) then
-			err.raise { kind = "http", code = "gone", message = "cannot write the answer (the client has left)" }
-		end
-	end
-	local ok, e = pcall(answer.body, write)
-	exchange:finish(ok)
-	if not ok then error(e, 0) end
-end
-
-local function send_answer(exchange, answer)
-	if type(answer) ~= "table" then
-		err.raisef("usage", "an HTTP handler must return a table (it returned a %s)", type(answer))
-	end
-	if answer.drop then
-		exchange:drop()
-	elseif type(answer.body) == "function" then
-		answer_stream(exchange, answer)
-	else
-		local body = answer.body
-		if answer.json ~= nil then body = require "syncrun.json".encode(answer.json) end
-		exchange:reply(answer.status or 200, (answer_headers(answer, answer.json ~= nil)), body)
-	end
-end
-
-local function read_request(exchange)
-	local req = exchange:request()
-	req.path, req.query = req.target:match("^([^?]*)%??(.*)$")
-	if not req.target:find("?", 1, true) then req.query = nil end
-	req.args = M.decode_query(req.query or "")
-	req.gone = function() return exchange:gone() end
-	return req
-end
-
-local function answer_request(server, exchange)
-	local req = read_request(exchange)
-	if req.too_large then
-		send_answer(exchange, server.on_too_large(req))
-	else
-		send_answer(exchange, server.handler(req))
-	end
-end
-
-local function serve_exchange(server, exchange)
-	local closing <close> = exchange -- luacheck: ignore 211
-	local ok, e = pcall(answer_request, server, exchange)
-	if ok then return end
-	e = err.wrap(e)
-	if e.kind == "cancelled" then err.raise(e) end
-	if e.code == "gone" then return end
-	pcall(exchange.reply, exchange, 500, {}, "") -- it may have been answered in part
-	require "syncrun.log".error("an HTTP handler failed: %s", e.message)
-end
-
-local function accept_loop(server)
-	for exchange in function() return server.listener:accept() end do
-		local handle
-		handle = task.spawn(function()
-			pcall(serve_exchange, server, exchange) -- what it raises is a cancellation
-			server.handlers[handle] = nil
-		end)
-		server.handlers[handle] = true
-	end
-end
-
---- Stop serving: the port is closed, handlers under way are cancelled, clients see a closed connection. Twice is legal.
-function Server:stop()
-	self.listener:close()
-	self.loop:cancel()
-	for handle in pairs(self.handlers) do handle:cancel() end
-end
-
-Server.__close = Server.stop
-
---- Serve HTTP on one address. Options: host ("127.0.0.1"), port (0: any free one), max_body (64 MiB; past it
---- on_too_large(req) or the status max_body_status, 413, answers), max_head (16 KiB; past it max_head_status, 431),
---- idle_timeout (whole seconds, none), handler(req) -> {status=200, headers={}, body= string | function(write) |
---- json=}, or {drop=true} to close the connection. req: method, path (raw), query (raw or nil), args (decoded),
---- headers, body, remote, remote_port, target, gone(). Each request runs the handler in a task of its own; an error
---- in it answers 500 and is logged.
----@param o table
----@return syncrun.HttpServer
-function M.serve(o)
-	if type(o.handler) ~= "function" then err.raisef("usage", "http.serve needs the option 'handler', a function") end
-	local host = o.host or "127.0.0.1"
-	local status = o.max_body_status or 413
-	local server = setmetatable({
-		handler = o.handler, handlers = {},
-		on_too_large = o.on_too_large or function() return { status = status } end,
-	}, Server)
-	server.listener, server.port = listener.listen {
-		host = host, port = o.port, max_body = o.max_body or 64 * MIB, max_head = o.max_head,
-		max_head_status = o.max_head_status, idle_timeout = o.idle_timeout,
-	}
-	server.url = ("http://%s:%d"):format(host:find(":", 1, true) and "[" .. host .. "]" or host, server.port)
-	server.loop = task.spawn(accept_loop, server)
-	return server
 end
 
 return M

@@ -2,6 +2,8 @@
 local c = require "_syncrun.http"
 local err = require "syncrun.err"
 local message = require "syncrun.http_message"
+local patience_of = require "syncrun.patience"
+local retry_of = require "syncrun.retry"
 local task = require "syncrun.task"
 
 local M = {}
@@ -13,6 +15,7 @@ local UNSENT = { -- failures before a byte of the request could be sent: always 
 }
 local IDEMPOTENT = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true }
 local RETRY_STATUS = { [408] = true, [429] = true, [502] = true, [503] = true, [504] = true }
+local FIRST = { tries = 3, budget = 3 } -- a server that was never reached is given up soon: its address may be wrong
 local PRIVATE = { authorization = true, cookie = true } -- a client's own headers that stay on its own host
 
 M.escape, M.encode_query, M.decode_query = message.escape, message.encode_query, message.decode_query
@@ -169,11 +172,15 @@ Response.__name = "syncrun.Response"
 local Client = {}
 Client.__index = Client
 
+local function path_of(url)
+	return url:match "^%a[%w+.-]*://[^/?#]*([^?#]*)"
+end
+
 local function report_attempt(client, o, request, number, started, res, e)
 	local hook = o.on_attempt or client.on_attempt
 	if not hook then return end
 	hook {
-		client = client.name, method = request.method, path = request.url:match("^%a[%w+.-]*://[^/?#]*([^?#]*)"),
+		client = client.name, method = request.method, path = path_of(request.url),
 		attempt = number, status = res and res.status, elapsed = c.now() - started, error = e,
 		bytes_sent = request.body and #request.body or 0, bytes_received = res and res.body and #res.body or nil,
 	}
@@ -187,14 +194,14 @@ local function send(client, o, request)
 end
 
 -- One attempt under the client's limits: an answer, or nil and an error.
-local function attempt(client, o, request, number)
-	client.turn:with(take_token, client)
+local function attempt(client, o, request, number, patience)
+	if client.bucket then patience:during(client.turn.with, client.turn, take_token, client) end
 	client.places:acquire()
 	local started = c.now()
-	local res, e = err.try(send, client, o, request)
+	local res, e = err.try(patience.during, patience, send, client, o, request)
 	if not (res and res.exchange) then client.places:release() end
 	if res then
-		res.attempts = number
+		client.reached, res.attempts = true, number
 		setmetatable(res, Response)
 	elseif e.kind == "cancelled" then
 		err.raise(e)
@@ -212,19 +219,39 @@ local function retry_after(res)
 	return at and math.max(0, at - os.time()) or 0
 end
 
-local function retry_options(client, o)
-	if o.retry == false or (o.retry == nil and client.retry == false) then return { tries = 1 } end
+local function retry_policy(client, o)
+	if o.retry == false or (o.retry == nil and client.retry == false) then return retry_of.ONCE end
 	return setmetatable(o.retry or {}, { __index = client.retry or M.RETRY })
 end
 
--- Whether to try again, and after how many seconds at least.
-local function wants_retry(retry, o, request, res, e)
+-- Whether to try again, and after exactly how many seconds if that is said.
+local function wants_retry(policy, o, request, res, e)
 	local word, delay
-	if retry.classify then word, delay = retry.classify(res, e) end
+	if policy.classify then word, delay = policy.classify(res, e) end
 	if word then return word == "retry", delay end
 	if e and e.retryable and UNSENT[e.code] then return true end
 	local idempotent = first_set(o.idempotent, IDEMPOTENT[request.method] or false)
 	return idempotent and ((e and e.retryable) or (res and RETRY_STATUS[res.status])) or false
+end
+
+-- The seconds until the next attempt, nil when there is none.
+local function next_attempt(client, o, request, tries, res, e)
+	if tries:is_last() then return nil end
+	local again, exact = wants_retry(tries.policy, o, request, res, e)
+	if not again then return nil end
+	local first = e and not client.reached and UNSENT[e.code] and FIRST or {}
+	return tries:delay { asked = retry_after(res), exact = exact, tries = first.tries, budget = first.budget }
+end
+
+-- What an attempt brought, in a few words.
+local function trouble(res, e)
+	return res and ("%d %s"):format(res.status, res.reason) or e.message:match "^[^;]*"
+end
+
+-- The path without the query, which may hold secrets.
+local function goal(client, request)
+	local who = client.name or request.url:match "^%a[%w+.-]*://([^/?#]*)"
+	return ("'%s' to answer %s %s"):format(who, request.method, path_of(request.url))
 end
 
 --- Send a request and wait for the answer. Any status is an answer; only failures of transport raise: kind "http"
@@ -232,31 +259,29 @@ end
 --- Options: method, path or url, query, headers, body | json | form, timeout, idle_timeout, max_body, stream,
 --- idempotent, retry, follow, on_attempt. The client's own Authorization and Cookie headers are sent to base_url's
 --- host only. Repeated are idempotent requests (GET, HEAD, PUT, DELETE, OPTIONS) that failed retryably or were answered
---- 408, 429, 502, 503 or 504, and every request that was never sent; classify overrules both.
+--- 408, 429, 502, 503 or 504, and every request that was never sent; classify overrules both. A server that was never
+--- reached at all is tried three times within three seconds.
+--- After 10 s a line says what is waited for; `patience` (of syncrun.patience) is told then in the place of our own.
 ---@param o table
 ---@return syncrun.Response
 function Client:request(o)
 	local request = prepare(self, o)
-	local retry = retry_options(self, o)
-	local deadline = c.now() + (retry.budget or 0)
-	local number = 0
+	local tries, patience = retry_of.new(retry_policy(self, o)), o.patience or patience_of.new(goal(self, request))
 	while true do
-		number = number + 1
-		local res, e = attempt(self, o, request, number)
-		local again, delay = false, nil
-		if number < retry.tries then again, delay = wants_retry(retry, o, request, res, e) end
-		if again then
-			local jitter = math.random() * math.min(retry.cap, retry.base * 2 ^ (number - 1))
-			delay = delay or math.max(jitter, retry_after(res))
-			again = c.now() + delay <= deadline
+		local number = tries.failures + 1
+		local res, e = attempt(self, o, request, number, patience)
+		local delay = next_attempt(self, o, request, tries, res, e)
+		if not delay then
+			if not res then
+				e.attempts = number
+				err.raise(e)
+			end
+			patience:note(nil)
+			return res
 		end
-		if not again then
-			if res then return res end
-			e.attempts = number
-			err.raise(e)
-		end
+		patience:note(trouble(res, e))
 		if res then res:close() end
-		task.sleep(delay)
+		patience:during(task.sleep, delay)
 	end
 end
 
@@ -312,11 +337,11 @@ function Client:set_rate(rate)
 	self.bucket = rate and bucket_new(rate) or nil
 end
 
---- The defaults of retry: tries in all, seconds of the first and the longest back-off (full jitter), budget in seconds.
-M.RETRY = { tries = 6, base = 1, cap = 32, budget = 600 }
+--- The defaults of retry: see syncrun.retry.
+M.RETRY = retry_of.POLICY
 
 --- Make a client. Options: base_url, headers, timeout (60 s in all), connect_timeout (10), idle_timeout (30), max_body
---- (64 MiB), concurrency (8), rate ({tokens=, per=} or {every=, burst=}), retry ({tries=, base=, cap=, budget=,
+--- (64 MiB), concurrency (8), rate ({tokens=, per=} or {every=, burst=}), retry ({tries=, base=, cap=, budget=, longest=,
 --- classify=function(res, e) -> "retry" | "fail" | nil, delay}) or false, name (for messages), compress, user_agent,
 --- follow, on_attempt (function(info): client, method, path, status, attempt, elapsed, error, bytes_sent,
 --- bytes_received; for the audit trail).

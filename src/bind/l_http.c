@@ -12,6 +12,8 @@
 
 #define EXCHANGE_META "syncrun.http.exchange"
 
+enum { REASON_MAX = 100 }; // bytes of a status line's words that anybody is told
+
 struct exchange {                 // a userdata; its user value is the request's body, which libcurl borrows
 	struct http_request *request; // NULL: not started, or closed
 	struct http_response response;
@@ -80,6 +82,8 @@ static void push_reason(lua_State *L, const struct buf *head)
 	const char *at = memchr(line, ' ', (size_t)(end - line));
 
 	at = at != NULL ? memchr(at + 1, ' ', (size_t)(end - at - 1)) : NULL;
+	if (at != NULL && end - at - 1 > REASON_MAX)
+		end = at + 1 + REASON_MAX;
 	lua_pushlstring(L, at != NULL ? at + 1 : "", at != NULL ? (size_t)(end - at - 1) : 0);
 }
 

@@ -5,6 +5,7 @@ local bigquery = require "syncrun.systems.bigquery"
 local err = require "syncrun.err"
 local http = require "syncrun.http"
 local json = require "syncrun.json"
+local patient = require "lua.lib.patient"
 local rows = require "syncrun.rows"
 local sandbox = require "sandbox.bigquery"
 local scripted = require "lua.lib.scripted"
@@ -483,6 +484,73 @@ t.test("table and query of the sandbox give the same rows, one after the other a
 	t.eq(all { page_rows = 5 }, want)
 	t.eq(all { page_rows = 5, read = "table" }, want)
 	t.eq(all { page_rows = 5, read = "table", parallel = 1 }, want)
+end)
+
+-- ---- services that loop
+
+t.test("loops: pages without a row and ever-new tokens, tokens that alternate, more rows than announced", function()
+	local function walk(answer, more)
+		local n = 0
+		local server <close> = serve { always = function()
+			n = n + 1
+			return answer(n)
+		end }
+		local e = t.raises(ids_of, nil, emulated(server, more or { parallel = 1 }))
+		t.eq({ e.kind, e.exit }, { "http", 3 }, e.message)
+		return e.message, #server.seen
+	end
+	local function queries(shape)
+		return { walk(function(n) return shape(n, page) end) }
+	end
+	local empty = "BigQuery sent 3 pages without a row and speaks of more; run again"
+	t.eq(queries(function(n) return page({}, 4, "t" .. n) end), { empty, 3 })
+	local repeats = "BigQuery repeats a page token; run again"
+	t.eq(queries(function(n) return page({ "a" }, 900, "t" .. n % 3) end), { repeats, 4 })
+	t.eq(queries(function(n) return page({ "a" }, 3, "t" .. n) end)[2], 4)
+	t.eq(queries(function(n) return page({ "a" }, n, "t" .. n) end)[2], 2) -- a total that grows with every page
+	t.eq(queries(function(n) return page({ "a" }, 2, n) end)[1], "BigQuery's page token is no text; is the URL right?")
+	local function data(shape)
+		local found = table_answer { schema = { fields = FIELDS } }
+		local message, n = walk(function(k) return k == 1 and found or shape(k) end, { read = "table", parallel = 1 })
+		return { message, n - 1 }
+	end
+	t.eq(data(function(n) return data_page({}, 4, "t" .. n) end), { empty, 3 })
+	t.eq(data(function(n) return data_page({ "a" }, 900, "t" .. n % 2) end), { repeats, 3 })
+end)
+
+t.test("loops: a query that never ends is given up in time, and said before", function()
+	local said <close> = patient.after(0.02)
+	local server <close> = serve { always = INCOMPLETE }
+	local e = t.raises(ids_of, "raise bigquery.query_timeout", emulated(server, { query_timeout = 1 }))
+	t.eq({ e.kind, e.code, e.exit }, { "timeout", "query", 3 })
+	t.eq(said[1], "waiting for BigQuery to finish the query (0 s so far)")
+	t.ok(#said >= 3 and #said <= 7, #said)
+	t.ok(#server.seen < 20, #server.seen)
+	local late <close> = serve { page({ "a" }, 2, "t1"), always = INCOMPLETE }
+	t.raises(ids_of, "raise bigquery.query_timeout", emulated(late, { query_timeout = 1 }))
+end)
+
+t.test("loops: a rate limit that never lifts is given up after six tries, whatever it asks for", function()
+	local asking = { headers = { ["Retry-After"] = "86400" } }
+	local server <close> = serve { always = failure(403, "rateLimitExceeded", nil, asking) }
+	local source = emulated(server, { retry = { base = 0.001, cap = 0.002, longest = 0.002 } })
+	t.eq({ t.raises(ids_of, "rateLimitExceeded", source).exit, #server.seen }, { 3, 6 })
+end)
+
+t.test("loops: a token server that never gives in is given up", function()
+	local dir <close> = folder()
+	local tokens <close> = serve { always = { status = 429, headers = { ["Retry-After"] = "86400" } } }
+	local path = dir:write("key.json", scripted.service_account { token_uri = tokens.url })
+	local quick = { base = 0.001, cap = 0.002, longest = 0.002 }
+	local source = bigquery.new { credentials = path, project = "demo", base_url = "http://127.0.0.1:1", retry = quick }
+	t.eq(t.raises(ids_of, "Google gives no token", source).exit, 3)
+	t.eq(#tokens.seen, 6)
+	local refusing <close> = serve { always = failure(401, "authError", "Invalid Credentials") }
+	local giving <close> = serve { always = scripted.token("ya29.again", 0) }
+	path = dir:write("key.json", scripted.service_account { token_uri = giving.url })
+	source = bigquery.new { credentials = path, project = "demo", base_url = refusing.url, retry = quick }
+	t.eq(t.raises(ids_of, "refuses the credentials", source).exit, 3)
+	t.eq({ #giving.seen, #refusing.seen }, { 2, 2 })
 end)
 
 -- ---- cost

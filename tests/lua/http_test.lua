@@ -3,6 +3,8 @@ local t = require "syncrun.test"
 local http = require "syncrun.http"
 local task = require "syncrun.task"
 local err = require "syncrun.err"
+local patient = require "lua.lib.patient"
+local raw = require "lua.lib.raw"
 
 -- fn(client, server) with a server that runs the handler; both are gone afterwards.
 local function with_server(handler, fn, client_options, server_options)
@@ -477,4 +479,58 @@ t.test("http: requests on the default client", function()
 		t.eq(http.get(server.url .. "/x").headers["x-target"], "/x")
 		t.eq(http.request({ method = "POST", url = server.url, body = "b" }).body, "b")
 	end)
+end)
+
+t.test("http: a rate limit that never lifts is bounded in number and time, whatever Retry-After says", function()
+	local n = 0
+	with_server(function()
+		n = n + 1
+		return { status = 429, headers = { ["Retry-After"] = n % 2 == 0 and "86400" or "Fri, 01 Jan 2038 00:00:00 GMT" } }
+	end, function(client)
+		t.eq({ client:get("/").status, n }, { 429, 4 })
+	end, { retry = { base = 0.001, tries = 4, longest = 0.002 } })
+end)
+
+t.test("http: a server that was never reached is given up after three tries, one that went away is not", function()
+	local server = http.serve { handler = echo }
+	local fresh = http.client { base_url = server.url, retry = { base = 0.001, tries = 5 } }
+	local known = http.client { base_url = server.url, retry = { base = 0.001, tries = 5 } }
+	known:get "/"
+	server:stop()
+	t.eq(t.raises(fresh.get, "http", fresh, "/").attempts, 3)
+	t.eq(t.raises(known.get, "http", known, "/").attempts, 5)
+	local slow = http.client { base_url = server.url, retry = { base = 0.001, tries = 5, classify = function()
+		return "retry", 4 -- beyond three seconds
+	end } }
+	t.eq(t.raises(slow.get, "http", slow, "/").attempts, 1)
+end)
+
+t.test("http: a long wait is said: a silent answer, a dripping one, and a pause between tries", function()
+	local said <close> = patient.after(0.02)
+	local n = 0
+	with_server(function(req)
+		n = n + 1
+		if req.path == "/silent" then task.sleep(0.05) end
+		if req.path == "/limit" and n == 1 then return { status = 429, headers = { ["Retry-After"] = "9" } } end
+		return { body = function(write)
+			for _ = 1, req.path == "/drip" and 25 or 1 do
+				task.sleep(0.002)
+				write "x"
+			end
+		end }
+	end, function(client)
+		client:get "/limit?secret=1"
+		t.eq(said[1], "waiting for 'peer' to answer GET /limit (0 s so far; last: 429 Too Many Requests)")
+		for _, path in ipairs { "/silent", "/drip" } do
+			local before = #said
+			client:get(path)
+			t.ok(#said > before, path)
+			t.eq(said[before + 1], ("waiting for 'peer' to answer GET %s (0 s so far)"):format(path))
+		end
+	end, { retry = { base = 0.001, longest = 0.05 } })
+end)
+
+t.test("http: the words of a status line are cut", function()
+	local peer <close> = raw.serve("HTTP/1.1 200 " .. ("x"):rep(5000) .. "\\r\\nContent-Length: 0\\r\\n\\r\\n")
+	t.eq(http.get(peer.url).reason, ("x"):rep(100))
 end)

@@ -97,12 +97,13 @@ end
 
 --- f(), ended when the run's time is over: raises kind timeout, code deadline.
 ---@param run table
----@param f fun()
+---@param f fun(): any
+---@return any what f returned, one value
 function M.within(run, f)
-	if not run.deadline then return f() end
+	if not run.deadline then return (f()) end
 	M.check_deadline(run)
-	local _, e = err.try(task.timeout, run.deadline - time.mono(), f)
-	if not e then return end
+	local result, e = err.try(task.timeout, run.deadline - time.mono(), f)
+	if not e then return result end
 	if e.kind == "timeout" and e.code == "deadline" then too_late(run) end
 	err.raise(e)
 end

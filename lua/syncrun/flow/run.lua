@@ -413,16 +413,21 @@ local function try_files(run)
 	if run.options.json then report.try_file(run.options.json) end
 end
 
+-- The snapshot, and what else the source is asked before anything is written.
+local function read_source(run)
+	take_steady_snapshot(run)
+	note_filter(run)
+	note_unused(run)
+	note_absent(run)
+end
+
 local function sync_and_validate(run)
 	try_files(run)
 	file.make_folder(run.folder)
 	run.requests:open(run.folder .. "/requests.jsonl")
 	run.spool = spool_of.open(run.folder .. "/spool.db", run.mapping:schema(), run.mapping.key, run.name_field)
 	run.states = open_targets(run)
-	take_steady_snapshot(run)
-	note_filter(run)
-	note_unused(run)
-	note_absent(run)
+	frame.within(run, function() read_source(run) end)
 	run.progress = report.progress(run.say, run.spool.total, run.options.quiet)
 	sync_targets(run)
 	if not run.options.skip_sync then run.say "" end
@@ -440,7 +445,7 @@ function M.full(options)
 	local run = open(options)
 	local code, e = err.try(function()
 		frame.enter(run)
-		return refuse(run) or sync_and_validate(run)
+		return frame.within(run, function() return refuse(run) end) or sync_and_validate(run)
 	end)
 	task.shielded(function()
 		close(run)

@@ -40,8 +40,8 @@ end
 local function recorder(on_attempt)
 	return function(info)
 		local outcome = info.status or (info.error and info.error.message) or "no answer"
-		local say = info.attempt > 1 and log.info or log.debug
-		say("%s %s %s: attempt %d, %s, %.3f s", info.client, info.method, info.path, info.attempt, outcome, info.elapsed)
+		log.debug("%s %s %s: attempt %d, %s, %.3f s", info.client, info.method, info.path, info.attempt, outcome,
+			info.elapsed)
 		if on_attempt then on_attempt(info) end
 	end
 end
@@ -105,7 +105,7 @@ local function send(self, o)
 	local query = { prettyPrint = "false" }
 	for k, v in pairs(o.query or {}) do query[k] = v end
 	local request = {
-		method = o.method or "GET", path = o.path, query = query, json = o.json,
+		method = o.method or "GET", path = o.path, query = query, json = o.json, patience = o.patience,
 		retry = { classify = o.classify or classify },
 	}
 	local token = self.credentials and self.credentials:token()
@@ -119,7 +119,7 @@ end
 local OUT_OF_REACH = { http = true, timeout = true, limit = true }
 
 --- Send a request; tried again by Google's reasons, and once with a new token when the first was refused. Options:
---- method, path, query, json, classify. Any status is an answer; a failure on the way raises with exit 3.
+--- method, path, query, json, classify, patience. Any status is an answer; a failure on the way raises with exit 3.
 ---@param o table
 ---@return syncrun.Response
 function Client:send(o)

@@ -1,5 +1,6 @@
 -- A table's rows by tabledata.list, which is free: by page tokens, which stay on the table as it was, or by ranges of row
 -- numbers, several at once, which hold only while the table does not change. Knows nothing of queries.
+local chain = require "syncrun.systems.bigquery.chain"
 local err = require "syncrun.err"
 local errors = require "syncrun.systems.bigquery.errors"
 local ranges = require "syncrun.systems.bigquery.ranges"
@@ -82,11 +83,9 @@ local function by_ranges(self, first, bytes)
 end
 
 local function advance(self, walk)
+	local first = not walk.token
 	local page, extra, bytes = list(self, walk.token and { pageToken = walk.token }, self.page_rows)
-	local following = extra.pageToken ~= "" and extra.pageToken or nil
-	if following and following == walk.token then errors.raise_shape("BigQuery repeats a page token; run again") end
-	if following and not walk.token then self.ranges = by_ranges(self, page, bytes) end
-	walk.token, walk.done = following, not following
+	if walk:advance(#page, extra.pageToken) and first then self.ranges = by_ranges(self, page, bytes) end
 	return page
 end
 
@@ -114,7 +113,7 @@ end
 --- "changed" when ranges were read of a table that changed meanwhile: all that was read is then worth nothing.
 ---@return fun(): syncrun.Rows?
 function Data:pages()
-	local walk, count = { done = false }, 0
+	local walk, count = chain.new(), 0
 	return function()
 		while not walk.done do
 			local page = next_page(self, walk)

@@ -13,6 +13,7 @@ local M = {}
 
 local PAGE_ROWS = 2500 -- some 2 MB a page: memory stays flat, and a page is well below the limit of the server
 local PARALLEL = 4 -- requests that read a long result at once
+local QUERY_TIMEOUT = 1800 -- seconds that a query may take
 local MIB = 1024 * 1024
 
 ---@class syncrun.BigQuery
@@ -78,9 +79,9 @@ local function counting(cost, on_attempt)
 end
 
 --- Open the source. Config: project, table, location, where, key, emulator (BIGQUERY_EMULATOR_HOST), credentials
---- (GOOGLE_APPLICATION_CREDENTIALS), quota_project, cloudsdk_config, metadata_host, max_bytes_billed, page_rows, read
---- ("query" or "table"), parallel, labels, base_url, on_attempt (function, for the record). Nothing is sent yet, but a
---- bad setting or key file raises kind config (exit 2).
+--- (GOOGLE_APPLICATION_CREDENTIALS), quota_project, cloudsdk_config, metadata_host, max_bytes_billed, query_timeout
+--- (seconds), page_rows, read ("query" or "table"), parallel, labels, base_url, on_attempt (function, for the record).
+--- Nothing is sent yet, but a bad setting or key file raises kind config (exit 2).
 ---@param config table
 ---@return syncrun.BigQuery
 function M.new(config)
@@ -99,6 +100,7 @@ function M.new(config)
 		page_rows = whole_setting(config, "page_rows", 1) or PAGE_ROWS, range_rows = whole_setting(config, "page_rows", 1),
 		parallel = whole_setting(config, "parallel", 1) or PARALLEL, read = read_setting(config),
 		labels = labels_setting(config), cost = cost,
+		query_timeout = whole_setting(config, "query_timeout", 1) or QUERY_TIMEOUT,
 		max_bytes_billed = whole_setting(config, "max_bytes_billed", query.BILLED_MIN),
 		client = client.new(settings),
 	}, Source)
@@ -205,7 +207,8 @@ local function query_options(self, text, columns, parameters)
 	return {
 		sql = text, columns = columns, parameters = parameters, project = self.client:project(self.table.project),
 		page_rows = self.page_rows, range_rows = self.range_rows, location = self.location, labels = self.labels,
-		max_bytes_billed = self.max_bytes_billed, context = context(self, { where = self.where }),
+		max_bytes_billed = self.max_bytes_billed, query_timeout = self.query_timeout,
+		context = context(self, { where = self.where }),
 	}
 end
 

@@ -8,7 +8,10 @@ local crypto = require "syncrun.crypto"
 local err = require "syncrun.err"
 local errors = require "syncrun.systems.bigquery.errors"
 local http = require "syncrun.http"
+local chain = require "syncrun.systems.bigquery.chain"
+local poll_of = require "syncrun.systems.bigquery.poll"
 local ranges = require "syncrun.systems.bigquery.ranges"
+local retry = require "syncrun.retry"
 local rows = require "syncrun.rows"
 local task = require "syncrun.task"
 
@@ -103,14 +106,15 @@ local function results_classifier(self)
 	end, function() return failed end
 end
 
--- `position` is where the page begins: {pageToken=} or {startIndex=, maxResults=}; nil while the job runs.
-local function get_results(self, position)
+-- `position` is where the page begins: {pageToken=} or {startIndex=, maxResults=}; nil while the job runs, then `poll` is
+-- who waits for it.
+local function get_results(self, position, poll)
 	if not self.job then
 		errors.raise_shape("BigQuery speaks of more than it sent, but names no job to ask; run again")
 	end
 	local classify, failed = results_classifier(self)
 	local res = self.client:send {
-		path = self.job.results, classify = classify,
+		path = self.job.results, classify = classify, patience = poll and poll.patience,
 		query = {
 			location = self.job.location, timeoutMs = LONG_POLL, ["formatOptions.useInt64Timestamp"] = "true",
 			maxResults = position and position.maxResults or self.page_rows,
@@ -122,22 +126,16 @@ local function get_results(self, position)
 	return res
 end
 
--- A pause between two polls, for a server that does not hold its answer back: none after a long poll.
-local function pause(polls, elapsed)
-	if elapsed < 1 then task.sleep(math.min(1, 0.01 * 2 ^ math.min(polls, 10))) end
-end
-
-local function post(self, request)
+local function post(self, request, poll)
 	request.requestId = crypto.uuid() -- stays the same when the request is sent again
 	local path = ("/projects/%s/queries"):format(http.escape(self.project))
-	local head = read_head(self.client:call({ method = "POST", path = path, json = request }, self.context))
+	local ask = { method = "POST", path = path, json = request, patience = poll.patience }
+	local head = read_head(self.client:call(ask, self.context))
 	set_job(self, head)
 	self.billed = head.bytes_billed
-	local polls = 0
 	while not head.complete do
-		pause(polls, head.elapsed)
-		polls = polls + 1
-		head = read_head(get_results(self))
+		poll:wait(head.elapsed, self.job and self.job.id)
+		head = read_head(get_results(self, nil, poll))
 		set_job(self, head)
 	end
 	return head
@@ -145,13 +143,15 @@ end
 
 -- A job that failed through no fault of the query is run again, as a new job.
 local function run(self, request)
-	local retry = self.client.retry
-	for number = 1, retry.tries do
+	local tries, poll = retry.new(self.client.retry), poll_of.new(self.query_timeout)
+	while true do
 		self.job = nil
-		local head, e = err.try(post, self, request)
+		local head, e = err.try(post, self, request, poll)
 		if head then return head end
-		if not e.rerun or number == retry.tries then err.raise(e) end
-		task.sleep(math.random() * math.min(retry.cap, retry.base * 2 ^ (number - 1)))
+		local delay = e.rerun and tries:delay()
+		if not delay then err.raise(e) end
+		poll.patience:note(e.message:match "^[^;]*")
+		poll.patience:during(task.sleep, delay)
 	end
 end
 
@@ -188,14 +188,15 @@ end
 
 --- Run a query up to its first page. Options: sql, columns (the names of the result's columns), project, page_rows,
 --- location, parameters, max_bytes_billed, labels, parallel (how many requests read a long result at once; 1: one after
---- the other, by tokens), range_rows (nil: by the size of the first page), context (for messages).
+--- the other, by tokens), range_rows (nil: by the size of the first page), query_timeout (seconds that the job may take),
+--- context (for messages).
 ---@param client syncrun.BigQueryClient
 ---@param o table
 ---@return syncrun.BigQueryRun
 function M.start(client, o)
 	local self = setmetatable({
 		client = client, project = o.project, location = o.location, page_rows = o.page_rows, context = o.context,
-		parallel = o.parallel or 1, range_rows = o.range_rows,
+		parallel = o.parallel or 1, range_rows = o.range_rows, query_timeout = o.query_timeout,
 	}, Run)
 	self.head = run(self, request_of(o))
 	check_fields(self.head, o.columns)
@@ -215,16 +216,24 @@ end
 
 -- The rows and the scalars of the page at this position; without one, of the first page, which is here already.
 local function get_page(self, position)
-	local polls = 0
+	local poll
 	while true do
-		local res = position and get_results(self, position)
+		local res = position and get_results(self, position, poll)
 		local page, extra = read(rows.read_bigquery, res and res.body or self.head.text, self.head.fields)
 		if extra.jobComplete ~= false then
 			self.page_count = self.page_count + 1
 			return page, extra
 		end
-		pause(polls, res.elapsed)
-		polls = polls + 1
+		poll = poll or poll_of.new(self.query_timeout)
+		poll:wait(res.elapsed, self.job.id)
+	end
+end
+
+-- The result does not change: every page of it speaks of the same number of rows.
+local function check_total(self, extra)
+	local total = self.head.total
+	if whole(extra.totalRows) ~= total then
+		errors.raise_shape("BigQuery first spoke of %d rows, then of %s; run again", total, tostring(extra.totalRows))
 	end
 end
 
@@ -238,9 +247,7 @@ local function rest_by_ranges(self, first)
 		first = n, total = total, size = size, width = self.parallel,
 		read = function(from, count)
 			local page, extra = get_page(self, { startIndex = from, maxResults = count })
-			if whole(extra.totalRows) ~= total then
-				errors.raise_shape("BigQuery first spoke of %d rows, then of %s; run again", total, tostring(extra.totalRows))
-			end
+			check_total(self, extra)
 			return page
 		end,
 	}
@@ -248,11 +255,11 @@ end
 
 -- The next page by tokens.
 local function advance(self, walk)
+	local first = not walk.token
 	local page, extra = get_page(self, walk.token and { pageToken = walk.token })
-	local following = extra.pageToken ~= "" and extra.pageToken or nil
-	if following and following == walk.token then errors.raise_shape("BigQuery repeats a page token; run again") end
-	if not walk.token and following then self.ranges = rest_by_ranges(self, page) end
-	walk.token, walk.done, self.head.text = following, not following, nil
+	if extra.totalRows ~= nil then check_total(self, extra) end
+	if walk:advance(#page, extra.pageToken) and first then self.ranges = rest_by_ranges(self, page) end
+	self.head.text = nil
 	return page
 end
 
@@ -266,7 +273,7 @@ end
 --- The result's pages, empty ones left out. Raises when their rows do not add up to totalRows.
 ---@return fun(): syncrun.Rows?
 function Run:pages()
-	local walk, count = { done = false }, 0
+	local walk, count = chain.new(), 0
 	self.page_count = 0
 	return function()
 		while not walk.done do

@@ -1,12 +1,11 @@
 -- Reading a long list of rows that does not change by ranges of row numbers: a few requests are under way at once, the
 -- pages are handed over in order, and no more is held than what is under way. Knows nothing of HTTP.
+local chain = require "syncrun.systems.bigquery.chain"
 local err = require "syncrun.err"
 local errors = require "syncrun.systems.bigquery.errors"
 local task = require "syncrun.task"
 
 local M = {}
-
-local EMPTY_MAX = 3 -- answers without a row in a row, when there should be some
 
 local TARGET, LEAST, MOST = 4 * 1024 * 1024, 500, 50000
 
@@ -28,7 +27,7 @@ local function read_range(self, from, n)
 	while n > 0 do
 		local page = self.read(from, n)
 		empty = #page == 0 and empty + 1 or 0
-		if #page > n or empty == EMPTY_MAX then
+		if #page > n or empty == chain.EMPTY_MAX then
 			errors.raise_shape("BigQuery sent %d rows from row %d on, where up to %d are due; run again", #page, from, n)
 		end
 		if #page > 0 then pages[#pages + 1] = page end

@@ -12,6 +12,7 @@ return {
 	location = { types = { "text" } },
 	where = { types = { "text" } },
 	max_bytes_billed = { types = { "integer" }, min = 1 },
+	query_timeout = { types = { "integer" }, min = 1 }, -- seconds
 	page_rows = { types = { "integer" }, min = 1 },
 	read = { types = { "text" }, one_of = { "query", "table" } },
 	parallel = { types = { "integer" }, min = 1 },

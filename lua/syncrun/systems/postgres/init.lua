@@ -1,7 +1,9 @@
 --- A Postgres table as a target. Supabase is a preset of it: schema public, row level security on a table we make.
 --- Nothing of a session is used (no SET, no named statements): it works behind a transaction pooler.
+local catalog = require "syncrun.systems.postgres.catalog"
 local err = require "syncrun.err"
 local postgres = require "syncrun.postgres"
+local preflight = require "syncrun.systems.postgres.preflight"
 local rows = require "syncrun.rows"
 local sql = require "syncrun.systems.sql"
 
@@ -10,21 +12,6 @@ local M = {}
 ---@class syncrun.PostgresSystem
 local System = {}
 System.__index = System
-
--- Column types we make, and those found in a database that hold the same values exactly.
-local TYPES = {
-	text = { "text", "varchar", "bpchar", "citext", "uuid" },
-	int64 = { "bigint", "int8", "int4" },
-	decimal = { "numeric" },
-	float64 = { "double precision", "float8" },
-	bool = { "boolean", "bool" },
-	date = { "date" },
-	time = { "time" },
-	datetime = { "timestamp" },
-	timestamp = { "timestamptz" },
-	json = { "jsonb", "json" },
-	bytes = { "bytea" },
-}
 
 local function steps_for(kind)
 	if kind == "json" then return { "json_unique_keys", "no_nul" } end -- jsonb keeps the last of equal names
@@ -80,92 +67,12 @@ local function with_database(self, f, ...)
 	return table.unpack(results, 1, results.n)
 end
 
-local function read_columns(db, self)
-	local found = db:query([[
-		select a.attname::text as name, t.typname::text as type,
-			a.attnotnull and not a.atthasdef and a.attidentity = '' as required
-		from pg_attribute a join pg_type t on t.oid = a.atttypid
-		where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped order by a.attnum]], self.table)
-	local by_name, list = {}, {}
-	for i = 1, found.n do
-		list[i] = found[i]
-		by_name[found[i].name] = found[i]
-	end
-	return by_name, list
-end
-
-local function key_is_unique(db, self)
-	local found = db:query([[
-		select 1 as one from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-		where i.indrelid = to_regclass($1) and i.indisunique and i.indnkeyatts = 1 and i.indpred is null
-		and i.indexprs is null and a.attname = $2]], self.table, self.columns[1].name)
-	return found.n > 0
-end
-
-local function type_fits(kind, found)
-	for _, name in ipairs(TYPES[kind]) do
-		if name == found then return true end
-	end
-	return false
-end
-
-local function definition(column, i)
-	local kind = TYPES[column.type][1]
-	if i == 1 then return ('%s text COLLATE "C" PRIMARY KEY'):format(sql.name(column.name)) end
-	return ("%s %s%s"):format(sql.name(column.name), kind, column.field.required and " NOT NULL" or "")
-end
-
-local function problems_of_table(self)
-	return { {
-		what = ("table %s is missing"):format(self.title),
-		sql = {
-			("CREATE TABLE %s (%s)"):format(self.table, sql.list(self.columns, definition)),
-			("ALTER TABLE %s ENABLE ROW LEVEL SECURITY"):format(self.table),
-		},
-		done_text = ("table %s made with %d columns"):format(self.title, #self.columns),
-	} }
-end
-
-local function problem_of_column(self, column, found)
-	if not found then
-		return {
-			what = ("column %s.%s is missing"):format(self.title, column.name),
-			sql = { ("ALTER TABLE %s ADD COLUMN %s %s"):format(self.table, sql.name(column.name), TYPES[column.type][1]) },
-			done_text = ("column %s.%s added"):format(self.title, column.name),
-		}
-	end
-	if type_fits(column.type, found.type) then return nil end
-	return { what = ("column %s.%s is of type %s, the mapping needs %s"):format(self.title, column.name, found.type,
-		TYPES[column.type][1]) }
-end
-
---- What the mapping needs and does not find. Raises when the database is out of reach.
----@return { what: string, sql: string[]?, done_text: string? }[]
-function System:check()
-	return with_database(self, function(db)
-		local found, list = read_columns(db, self)
-		if #list == 0 then return problems_of_table(self) end
-		local problems, wanted = {}, {}
-		for _, column in ipairs(self.columns) do
-			wanted[column.name] = true
-			problems[#problems + 1] = problem_of_column(self, column, found[column.name])
-		end
-		for _, column in ipairs(list) do
-			if column.required and not wanted[column.name] then
-				problems[#problems + 1] = { what = ("column %s.%s needs a value (NOT NULL without a default), and the mapping "
-					.. "has none for it"):format(self.title, column.name) }
-			end
-		end
-		if not found[self.columns[1].name] or not key_is_unique(db, self) then
-			local key = self.columns[1].name
-			problems[#problems + 1] = {
-				what = ("column %s.%s is not unique"):format(self.title, key),
-				sql = { ("ALTER TABLE %s ADD UNIQUE (%s)"):format(self.table, sql.name(key)) },
-				done_text = ("unique constraint on %s.%s added"):format(self.title, key),
-			}
-		end
-		return problems
-	end)
+--- What stands in the way of a run that writes, or of one that only reads. Raises when the database is out of reach.
+---@param intent { write: boolean }? default: one that writes
+---@return { what: string, exit: integer, sql: string[]?, done_text: string? }[]
+function System:check(intent)
+	local found = with_database(self, catalog.read, self.schema_name, self.table_name, self.columns[1].name)
+	return preflight.problems(self, found, intent or { write = true })
 end
 
 --- Show, or with apply make, what the mapping needs.
@@ -236,7 +143,7 @@ end
 
 local function cast(column, i)
 	if i == 1 or column.type == "text" then return "x." .. sql.name(column.name) end
-	return ("x.%s::%s"):format(sql.name(column.name), TYPES[column.type][1])
+	return ("x.%s::%s"):format(sql.name(column.name), preflight.TYPES[column.type][1])
 end
 
 local function write_statement(self, mode)

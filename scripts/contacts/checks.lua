@@ -2,7 +2,8 @@
 --
 -- In every system a contact is looked up by its contact_id. It must be there exactly once (`exists`), with its name
 -- (`name`) and all mapped fields equal (`fields`: true, a list of the fields that count, or false).
--- `contact` holds further rules on the source's record: each returns nil when all is well, else what is wrong.
+-- `contact` holds further rules on the source's record: each returns nil when all is well, else a text that says what is
+-- wrong. What is not compared is said in the report.
 
 local CATEGORIES = { A = true, B = true, C = true, D = true, E = true, F = true, G = true, H = true, X = true }
 

@@ -120,6 +120,35 @@ my_own_check() {
 	expect_exit 0
 }
 
+# A slip of a check that could hide a difference is refused before anything is done, or is an issue.
+slips_in_checks() {
+	local before=$(fingerprint) text wanted
+	while IFS='~' read -r text wanted; do
+		echo "$text" >my_checks.lua
+		full_sync --config config.lua
+		expect_refused 2 "the checks 'my_checks.lua': $wanted"
+		full_sync --config config.lua --dry-run
+		expect_exit 2
+	done <<-'END'
+		return { exist = false }~unknown key 'exist', did you mean 'exists'?
+		return { fields = { "emial" } }~the mapping has no field 'emial', did you mean 'email'?
+		return { contact = function() end }~'contact' is a list of functions, not a function
+	END
+	expect_eq "$(fingerprint)" "$before" "what the systems hold"
+	echo 'return { contact = { function(c) if c.contact_id == "c0009" then return false end end } }' >my_checks.lua
+	full_sync --config config.lua
+	expect_exit 1
+	expect_line "$out" "     - BigQuery: the check at my_checks.lua:1 returned false; it returns nil, or a text that says what is wrong"
+	echo 'return { contact = { function(c) return c.contact_id == "c0009" and "caf\xe9" or nil end } }' >my_checks.lua
+	full_sync --config config.lua
+	expect_exit 1
+	expect_line "$out" '     - BigQuery: caf\xe9'
+	echo 'return {' >my_checks.lua
+	full_sync --config config.lua
+	expect_refused 2 "cannot load the checks 'my_checks.lua' (my_checks.lua:2:"
+	echo 'return {}' >my_checks.lua
+}
+
 failing_transform() {
 	my_mapping "$own_fields
 		field('title').transform = function(value) return value.nothing.at_all end"
@@ -161,9 +190,13 @@ checks_switched_off() {
 	full_sync --config config.lua --skip-sync
 	expect_line "$out" '     - Supabase: canonical_name is "Somebody", expected "Name1 Person"'
 	expect_no_text "$out" 'Supabase: organization is "Elsewhere", expected "Acme"'
+	expect_text "$out" "Not compared, by the checks: name_normalized, first_name, "
 	echo 'return { fields = false, name = false, exists = false }' >my_checks.lua
 	full_sync --config config.lua --skip-sync
 	expect_exit 0
+	expect_line "$out" "Not compared, by the checks: whether a contact is there, and only once"
+	expect_text "$out" "Not compared, by the checks: canonical_name, name_normalized, "
+	expect_text "$SYNCRUN_STATE/runs/$(ls "$SYNCRUN_STATE/runs" | tail -n 1)/report.json" "Not compared, by the checks"
 	echo 'return {}' >my_checks.lua
 	full_sync --config config.lua
 	expect_exit 0
@@ -173,6 +206,7 @@ story "a mapping of one's own: a Lua transform, renamed and left out columns" my
 story "a changed transform changes the next run" a_change_changes_the_run
 story "once and target fields are people's" owned_by_the_crm
 story "a check of one's own judges and stops nothing" my_own_check
+story "a slip in the checks hides nothing" slips_in_checks
 story "checks may leave out absence, the name, or fields" checks_switched_off
 story "on_loss = write: sent, reported, exit 1" on_loss_write
 story "a transform that fails stops the run before anything is written" failing_transform

@@ -1,5 +1,6 @@
 --- A dry run: what a full run would cost in BigQuery, by BigQuery's own estimate, and whether each system is ready for it.
 --- No query runs, nothing is billed, nothing is written anywhere, not even here.
+local checks_of = require "syncrun.model.checks"
 local config_of = require "syncrun.flow.config"
 local delta = require "syncrun.flow.delta"
 local err = require "syncrun.err"
@@ -24,6 +25,7 @@ local function open(options)
 	local run = { options = options, notes = {}, say = report.stdout(options.quiet), code = 0 }
 	run.config = config_of.load { file = options.config }
 	run.mapping = mapping_of.load(run.config.mapping)
+	checks_of.load(run.config.checks, run.mapping)
 	run.source, run.targets = systems.open(run.config, run.mapping)
 	run.selection = { columns = run.mapping:source_columns(), only = options.only, limit = options.limit }
 	if options.changed then delta.select(run) end

@@ -34,15 +34,15 @@ end
 --- The state of a target.
 ---@param system table
 ---@param spool syncrun.Spool
----@param options { by_key: boolean, is_ours: (fun(key: string): boolean)?, on_progress: fun(), trace_folds: boolean?,
---- ledger: syncrun.Ledger?, settle: number? } is_ours: did we write it
+---@param options { by_key: boolean, checks: syncrun.Checks, is_ours: (fun(key: string): boolean)?, on_progress: fun(),
+--- trace_folds: boolean?, ledger: syncrun.Ledger?, settle: number? } is_ours: did we write it
 ---@return syncrun.Target
 function M.target(system, spool, options)
 	local projection = system:projection()
 	local owned, once = values.owned_columns(projection), values.owned_columns(projection, "once")
 	local self = setmetatable({
 		system = system, spool = spool, label = system.label, key = projection[1].name,
-		by_key = options.by_key, checks = options.checks or {},
+		by_key = options.by_key, checks = options.checks,
 		projection = projection, trace_folds = options.trace_folds,
 		settle = options.settle or SETTLE, ledger = options.ledger or ledger_of.none(),
 		is_ours = options.is_ours, on_progress = options.on_progress or function() end,
@@ -140,21 +140,10 @@ function M.difference(name, e_page, i, a_page, j)
 	return ("%s is %s, expected %s"):format(name, value_text(a_page, j, name), value_text(e_page, i, name))
 end
 
--- Whether a difference in this field counts: checks.lua may leave the name, or fields, out.
-local function counts(self, name)
-	local field, fields = self.field_of[name].name, self.checks.fields
-	if field == "canonical_name" then return self.checks.name ~= false end
-	if type(fields) ~= "table" then return fields ~= false end
-	for _, wanted in ipairs(fields) do
-		if wanted == field then return true end
-	end
-	return false
-end
-
 local function judge_difference(self, key, e_page, i, a_page, j)
 	local by = self.system.edited and self.system:edited(a_page, j)
 	for _, name in ipairs(rows.diff(e_page, i, a_page, j)) do
-		if counts(self, name) then
+		if self.checks:counts(self.field_of[name].name) then
 			local line = self.label .. ": " .. M.difference(name, e_page, i, a_page, j)
 			find(self, key, "validate", "mismatched", by and ("%s (%s)"):format(line, by) or line,
 				{ field = name, actual = a_page:text(j, name), expected = e_page:text(i, name) })
@@ -163,13 +152,13 @@ local function judge_difference(self, key, e_page, i, a_page, j)
 end
 
 local function judge_missing(self, key, deleted)
-	if self.checks.exists == false then return end
+	if not self.checks.exists then return end
 	find(self, key, "validate", "missing",
 		("Missing in %s"):format(self.label) .. (deleted and " (soft-deleted there)" or ""))
 end
 
 local function judge_repeated(self, key)
-	if self.checks.exists == false then return end
+	if not self.checks.exists then return end
 	find(self, key, "validate", "repeated", ("%s: exists more than once"):format(self.label))
 end
 

@@ -1,5 +1,6 @@
 --- A full run: take the source's snapshot, sync every target side by side, read everything back, judge, report.
 --- scripts/full_sync.lua calls this; the parts are the other files of this folder and the systems.
+local checks_of = require "syncrun.model.checks"
 local config_of = require "syncrun.flow.config"
 local delta = require "syncrun.flow.delta"
 local err = require "syncrun.err"
@@ -98,7 +99,6 @@ end
 
 -- The checks of scripts/contacts/checks.lua and the required fields, on the source's own record.
 local function judge_source(run, page, first)
-	local rules = run.checks.contact or {}
 	local key = run.mapping.key
 	for i, contact in page:each() do
 		local function issue(reason)
@@ -109,11 +109,7 @@ local function judge_source(run, page, first)
 				issue(("BigQuery: %s is null, a value is required"):format(field.source))
 			end
 		end
-		for _, rule in ipairs(rules) do
-			local wrong, e = err.try(rule, contact) -- a check judges, it never stops a run
-			if wrong then issue("BigQuery: " .. tostring(wrong)) end
-			if e then issue(("BigQuery: a check failed (%s)"):format(e.message)) end
-		end
+		for _, wrong in ipairs(run.checks:issues(contact)) do issue("BigQuery: " .. wrong) end
 	end
 end
 
@@ -371,7 +367,8 @@ local function open(options)
 	local run = { options = options, notes = {}, started_at = time.format(time.now(), 3) }
 	run.config = config_of.load { file = options.config }
 	run.mapping = mapping_of.load(run.config.mapping)
-	run.checks = mapping_of.load_script(run.config.checks, "checks")
+	run.checks = checks_of.load(run.config.checks, run.mapping)
+	table.move(run.checks:left_out(), 1, 2, #run.notes + 1, run.notes)
 	run.requests = requests.new()
 	run.config.bigquery.on_attempt = function(info) run.requests:add(info) end
 	run.source, run.targets = systems.open(run.config, run.mapping)

@@ -2,6 +2,7 @@
 --- Knows no system by name: what a field is called there, and of what type, is the declaration's.
 local err = require "syncrun.err"
 local rows = require "syncrun.rows"
+local script = require "syncrun.model.script"
 
 local M = {}
 
@@ -115,39 +116,7 @@ end
 ---@param name string
 ---@return syncrun.Mapping
 function M.load(name)
-	return M.compile(M.load_script(name, "mapping"))
-end
-
--- A script's own folder is where its mapping is found; the prompt and -e have none and look into ./scripts.
-local function path_of(name)
-	if name:find "%.lua$" then return name end
-	local path = "scripts/" .. name:gsub("%.", "/") .. ".lua"
-	local file = package.searchpath(name, package.path) == nil and io.open(path, "r")
-	if not file then return nil end
-	file:close()
-	return path
-end
-
---- The table that a user's script returns, found as a module or by its path.
----@param name string
----@param what string for messages
----@return table
-function M.load_script(name, what)
-	local value, e
-	local path = path_of(name)
-	if path then
-		local chunk, why = loadfile(path, "t")
-		if not chunk then err.raisef("config", "cannot load the %s '%s' (%s)", what, name, why) end
-		value, e = err.try(chunk)
-	else
-		value, e = err.try(require, name)
-	end
-	if value == nil and e then
-		local why = e.message:match "^module '[^\n]-' not found" or e.message -- without the list of places
-		err.raisef("config", "cannot load the %s '%s' (%s)", what, name, why)
-	end
-	if type(value) ~= "table" then err.raisef("config", "the %s '%s' does not return a table", what, name) end
-	return value
+	return M.compile(script.load(name, "mapping"))
 end
 
 --- The source's columns that the mapping reads: each once, in order.

@@ -1,0 +1,38 @@
+--- Scripts that people write to return a table: the mapping and the checks. They are found and run here.
+local err = require "syncrun.err"
+
+local M = {}
+
+-- A script's own folder is where its mapping is found; the prompt and -e have none and look into ./scripts.
+local function path_of(name)
+	if name:find "%.lua$" then return name end
+	local path = "scripts/" .. name:gsub("%.", "/") .. ".lua"
+	local file = package.searchpath(name, package.path) == nil and io.open(path, "r")
+	if not file then return nil end
+	file:close()
+	return path
+end
+
+local function run(name, what)
+	local path = path_of(name)
+	if not path then return err.try(require, name) end
+	local chunk, why = loadfile(path, "t")
+	if not chunk then err.raisef("config", "cannot load the %s '%s' (%s)", what, name, why) end
+	return err.try(chunk)
+end
+
+--- The table that a script returns, found as a module ("contacts.mapping") or by its path ("my_mapping.lua").
+---@param name string
+---@param what string for messages
+---@return table
+function M.load(name, what)
+	local value, e = run(name, what)
+	if value == nil and err.is(e) then
+		local why = e.message:match "^module '[^\n]-' not found" or e.message -- without the list of places
+		err.raisef("config", "cannot load the %s '%s' (%s)", what, name, why)
+	end
+	if type(value) ~= "table" then err.raisef("config", "the %s '%s' does not return a table", what, name) end
+	return value
+end
+
+return M

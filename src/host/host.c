@@ -274,6 +274,7 @@ static int run_root(lua_State *L, const struct host_options *options)
 		log_printf(LOG_ERROR, "%s", err.message);
 		return EXIT_SCRIPT;
 	}
+	take_signals(); // one that ended a long statement of the root task, before the loop could see it
 	code = protected_int(L, main_result, NULL);
 	return host.signal != 0 && code == EXIT_SCRIPT ? EXIT_SIGNAL + host.signal : code;
 }

@@ -12,6 +12,8 @@
 
 #include <sqlite3.h>
 
+#include "base/stop.h"
+
 enum { CACHE_SIZE = 64, PAGE_CACHE_KIB = 4096 };
 
 struct sqlite_stmt {
@@ -170,6 +172,8 @@ static bool fail(const struct sqlite_db *db, int rc, const char *sql, size_t len
 
 	if ((rc & 0xff) == SQLITE_NOMEM)
 		return err_no_memory(err);
+	if (rc == SQLITE_INTERRUPT)
+		return err_set(err, ERR_CANCELLED, NULL, "cancelled");
 	first_words(sql, len, words, sizeof words);
 	err_set(err, ERR_SQLITE, code_name(rc), "cannot run '%s' on '%s' (%s)%s", words, db->name, sqlite3_errmsg(db->raw),
 		advice(rc));
@@ -181,6 +185,16 @@ static bool fail(const struct sqlite_db *db, int rc, const char *sql, size_t len
 static bool closed(struct err *err)
 {
 	return err_set(err, ERR_SQLITE, "closed", "the database of this statement was closed");
+}
+
+// ---- long statements
+
+enum { STEPS = 1000 }; // of SQLite's machine, between two questions
+
+static int must_stop(void *unused)
+{
+	(void)unused;
+	return stop_wanted();
 }
 
 // ---- opening
@@ -255,6 +269,7 @@ static bool set_up(struct sqlite_db *db, const struct sqlite_options *options, s
 	char cache[64];
 
 	sqlite3_extended_result_codes(db->raw, 1);
+	sqlite3_progress_handler(db->raw, STEPS, must_stop, NULL);
 	sqlite3_db_config(db->raw, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
 	sqlite3_db_config(db->raw, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(db->raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);

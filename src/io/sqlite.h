@@ -1,6 +1,7 @@
 // SQLite: one handle per file, statements cached by their text, values in and out. Knows nothing of rows, tasks or Lua.
 //
 // Nothing here waits: a lock held by someone else fails at once, retryable, with a code that begins "SQLITE_BUSY".
+// A statement that runs long ends with ERR_CANCELLED when stop_wanted() says so (base/stop.h).
 // Errors have kind sqlite; they name the file and the statement's first words, never a bound value.
 #ifndef SYNCRUN_IO_SQLITE_H
 #define SYNCRUN_IO_SQLITE_H

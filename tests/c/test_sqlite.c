@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/stop.h"
 #include "io/sqlite.h"
 
 static char folder[] = "/tmp/syncrun_test_sqlite_XXXXXX";
@@ -337,6 +338,42 @@ static void test_live(void **state)
 	assert_false(sqlite_is_live(path));
 }
 
+static int asked;
+
+static bool stop_at_third(void)
+{
+	return ++asked >= 3;
+}
+
+// A statement that runs long asks whether it should end; one that was ended can be run again, a transaction is undone.
+static void test_stopped(void **state)
+{
+	static const char endless[] =
+		"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+	struct sqlite_db *db = open_ok(SQLITE_MODE_CREATE);
+	struct sqlite_stmt *stmt = sqlite_take(db, endless, sizeof endless - 1, NULL);
+	struct err err = {0};
+	size_t next;
+
+	(void)state;
+	stop_on_ask(stop_at_third);
+	asked = 0;
+	assert_int_equal(sqlite_step(stmt, &err), SQLITE_STEP_ERROR);
+	assert_int_equal(asked, 3);
+	assert_int_equal(err.kind, ERR_CANCELLED);
+	assert_false(err.retryable);
+	sqlite_give(stmt);
+
+	exec(db, "CREATE TABLE t (a); BEGIN; INSERT INTO t VALUES (1)");
+	asked = 0;
+	assert_false(sqlite_exec_one(db, endless, sizeof endless - 1, &next, &err));
+	assert_int_equal(err.kind, ERR_CANCELLED);
+	assert_true(sqlite_in_transaction(db)); // it only read
+	stop_on_ask(NULL);
+	exec(db, "COMMIT; DROP TABLE t");
+	sqlite_close(db);
+}
+
 static void test_empty_path(void **state)
 {
 	struct sqlite_options options = {.mode = SQLITE_MODE_CREATE};
@@ -362,6 +399,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_modes, remove_files),
 		cmocka_unit_test_teardown(test_not_a_database, remove_files),
 		cmocka_unit_test_teardown(test_live, remove_files),
+		cmocka_unit_test_teardown(test_stopped, remove_files),
 		cmocka_unit_test(test_empty_path),
 	};
 

@@ -1,16 +1,20 @@
 --- SQLite files and memory databases. A lock held by someone else is waited for, up to busy_timeout, while other tasks
---- run on.
+--- run on; after five seconds the log says so.
 ---
 --- One handle may serve several tasks: their statements run one after the other, and while one task is inside
 --- `transaction`, the others wait until it has ended. A running `each` or `scan_rows` is not part of that: to read the
 --- same file apart from another task's transaction, open a second handle.
 local c = require "_syncrun.sqlite"
 local err = require "syncrun.err"
+local log = require "syncrun.log"
 local task = require "syncrun.task"
+local time = require "syncrun.time"
 
 local M = {}
 
 local FIRST_DELAY, LONGEST_DELAY = 0.001, 0.1 -- seconds between two tries to get a lock
+local PATIENCE = 60 -- seconds that a lock is waited for: a person's other program may hold it for a while
+local SILENT = 5    -- seconds of them without a word
 
 ---@class syncrun.Sqlite a handle; closed by `close`, at the end of its scope when declared <close>, or when collected
 local Db = {}
@@ -19,32 +23,41 @@ Db.__index = Db
 ---@class syncrun.SqliteOptions
 ---@field mode "rwc"|"rw"|"ro"|"memory"? read, write, create (the default); without creating; without writing; no file
 ---@field wal boolean? switch the file to write-ahead logging, so that readers and a writer do not wait for each other
----@field busy_timeout number? seconds to wait for locks of other processes, handles and tasks (10)
+---@field busy_timeout number? seconds to wait for locks of other processes, handles and tasks (60)
 ---@field synchronous "normal"|"off"|"full"? what is flushed when: normal may lose the last commits with the power
 
 local OPTIONS = { mode = true, wal = true, busy_timeout = true, synchronous = true }
 
--- Sleep before the next try, or raise e when the patience is over. Returns what was waited in all, and the next delay.
-local function pause(timeout, e, waited, delay)
-	if waited >= timeout then
+-- Sleep before the next try, or raise e when the patience is over. wait: since, delay, said.
+local function pause(of, e, wait)
+	local waited = time.mono() - wait.since
+	if waited >= of.timeout then
 		err.raise {
-			kind = e.kind, code = e.code, retryable = true,
-			message = ("%s (waited %g s)"):format(e.message, timeout),
+			kind = e.kind, code = e.code, retryable = true, limited = true,
+			message = ("%s (waited %g s)"):format(e.message, of.timeout),
 		}
 	end
-	task.sleep(delay)
-	return waited + delay, math.min(delay * 2, LONGEST_DELAY)
+	if waited >= SILENT and not wait.said then
+		wait.said = true
+		log.warn("waiting for '%s', which another program or handle has locked; at most %g s", of.path, of.timeout)
+	end
+	task.sleep(math.min(wait.delay, of.timeout - waited))
+	wait.delay = math.min(wait.delay * 2, LONGEST_DELAY)
 end
 
--- f(...), again and again while it fails retryably. `before` is called before each try.
-local function persist(timeout, before, subject, f, ...)
-	local waited, delay = 0, FIRST_DELAY
+-- f(...), again and again while it fails retryably; of: the path and timeout. `before` is called before each try.
+local function persist(of, before, subject, f, ...)
+	local wait
 	while true do
 		if before then before(subject) end
 		local ok, value = pcall(f, ...)
-		if ok then return value end
+		if ok then
+			if wait and wait.said then log.info("'%s' is free again", of.path) end
+			return value
+		end
 		if not (err.is(value) and value.retryable) then error(value, 0) end
-		waited, delay = pause(timeout, value, waited, delay)
+		wait = wait or { since = time.mono(), delay = FIRST_DELAY, said = false }
+		pause(of, value, wait)
 	end
 end
 
@@ -90,7 +103,7 @@ local function wait_turn(db)
 end
 
 local function call(db, f, ...)
-	return persist(db.state.timeout, wait_turn, db, f, ...)
+	return persist(db.state, wait_turn, db, f, ...)
 end
 
 --- Open a database file, or a database in memory. A new file gets mode 0600, and so do its journals.
@@ -102,17 +115,14 @@ function M.open(path, options)
 	for name in pairs(options) do
 		if not OPTIONS[name] then err.raisef("usage", "unknown option '%s' of sqlite.open", name) end
 	end
-	local mode, timeout = options.mode, options.busy_timeout or 10
-	if path == ":memory:" then mode = "memory" end
-	local handle = persist(timeout, nil, nil, c.open, path or (mode == "memory" and ":memory:") or nil, mode,
+	local mode = path == ":memory:" and "memory" or options.mode
+	local state = {
+		path = path or ":memory:", timeout = options.busy_timeout or PATIENCE, lock = task.mutex(), users = 0, depth = 0,
+		begin = mode == "ro" and "BEGIN" or "BEGIN IMMEDIATE",
+	}
+	state.handle = persist(state, nil, nil, c.open, path or (mode == "memory" and ":memory:") or nil, mode,
 		options.wal ~= false, options.synchronous)
-	return setmetatable({
-		state = {
-			handle = handle, path = path or ":memory:", timeout = timeout, lock = task.mutex(), users = 0, depth = 0,
-			begin = mode == "ro" and "BEGIN" or "BEGIN IMMEDIATE",
-		},
-		inside = false,
-	}, Db)
+	return setmetatable({ state = state, inside = false }, Db)
 end
 
 --- A string that is stored as BLOB instead of TEXT, as a statement's parameter.
@@ -184,7 +194,7 @@ Iterator.__index = Iterator
 function Iterator:__call()
 	local db = self.db
 	local before = not self.begun and wait_turn or nil
-	local value = persist(db.state.timeout, before, db, c.next, self.cursor)
+	local value = persist(db.state, before, db, c.next, self.cursor)
 	self.begun = true
 	return value
 end
@@ -226,7 +236,7 @@ local function undo(state, ...)
 	if not ok or not open then return end -- closed, or SQLite rolled back by itself
 	for _, sql in ipairs { ... } do
 		local done, e = pcall(c.run, state.handle, sql)
-		if not done then require "syncrun.log".error("%s", tostring(e)) end
+		if not done then log.error("%s", tostring(e)) end
 	end
 end
 

@@ -21,13 +21,15 @@ local function steps_for(kind)
 end
 
 --- A system over one table of a file.
----@param config { path: string, table: string?, label: string?, page_rows: integer? }
+---@param config { path: string, table: string?, label: string?, page_rows: integer?, lock_wait: number? } lock_wait:
+--- seconds that locks of other programs are waited for
 ---@param mapping syncrun.Mapping
 ---@return syncrun.SqliteSystem
 function M.new(config, mapping)
 	local self = setmetatable({
 		name = "sqlite", label = config.label or "Local", ordered = true, path = config.path,
 		table_name = config.table or "contacts_master", page_rows = config.page_rows or 1000,
+		lock_wait = config.lock_wait,
 		limits = { rows = 1000, bytes = 8 * 2 ^ 20 },
 		columns = sql.columns(mapping, "sqlite", steps_for),
 	}, System)
@@ -39,7 +41,7 @@ function M.new(config, mapping)
 end
 
 local function open(self, mode)
-	local db, e = err.try(sqlite.open, self.path, { mode = mode })
+	local db, e = err.try(sqlite.open, self.path, { mode = mode, busy_timeout = self.lock_wait })
 	if not db then
 		e.exit = 3
 		err.raise(e)

@@ -39,7 +39,10 @@ return {
 		absent = "SUPABASE_DB_URL is not set",
 	},
 	local_db = {
-		settings = { path = { types = { "text" }, filled = true }, table = TABLE },
+		settings = {
+			path = { types = { "text" }, filled = true }, table = TABLE,
+			lock_wait = { types = { "number" }, min = 0 }, -- seconds
+		},
 		variables = { path = { "LOCAL_DB" } },
 		absent = "LOCAL_DB is off",
 	},

@@ -26,6 +26,8 @@ local options = args.parse(arg, {
 		{ "deadline", type = "string", metavar = "10m", help = "end in time with a report of what was done; exit code 5" },
 		{ "keep", type = "string", metavar = "90d", help = "remove older runs from the ledger, and their reports" },
 		{ "strict-extras", type = "flag", help = "contacts in a target that BigQuery does not have: exit code 1" },
+		{ "allow-short-source", type = "flag", help = "go on although BigQuery gives fewer or more rows than its table has" },
+		{ "allow-empty-source", type = "flag", help = "go on although BigQuery gives no contact and a target has some" },
 		{ "quiet", type = "flag", help = "nothing on standard output" },
 	},
 })

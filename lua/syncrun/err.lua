@@ -4,7 +4,7 @@ local c = require "_syncrun.err"
 local M = {}
 
 ---@class syncrun.Error
----@field kind string usage config http postgres sqlite json timeout cancelled mapping check limit script internal
+---@field kind string usage config http postgres sqlite json timeout cancelled mapping check limit guard script internal
 ---@field message string lower case, names the thing, cause in brackets
 ---@field code string? machine-readable detail (SQLSTATE, HTTP status …)
 ---@field retryable boolean? the same call may succeed later

@@ -17,6 +17,7 @@ static const char *const kind_names[] = {
 	[ERR_MAPPING] = "mapping",
 	[ERR_CHECK] = "check",
 	[ERR_LIMIT] = "limit",
+	[ERR_GUARD] = "guard",
 	[ERR_SCRIPT] = "script",
 	[ERR_INTERNAL] = "internal",
 };

@@ -21,6 +21,7 @@ enum err_kind {
 	ERR_MAPPING,   // a mapping or a plan cannot be compiled or applied
 	ERR_CHECK,     // a check failed to run
 	ERR_LIMIT,     // a size or memory limit of ours
+	ERR_GUARD,     // a guard stopped what was asked for; code is the option that lets it pass
 	ERR_SCRIPT,    // a Lua error raised without a kind
 	ERR_INTERNAL   // a bug of ours, or out of memory
 };

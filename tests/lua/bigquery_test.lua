@@ -197,6 +197,7 @@ t.test("bigquery: describe, version and check", function()
 	local source = emulated(server, { table = "p.d.t" })
 	local d = source:describe()
 	t.eq(server.seen[1].path, "/bigquery/v2/projects/p/datasets/d/tables/t")
+	t.eq({ d.count, d.version }, { 150, "e1 1767323045123 150" })
 	t.eq({ d.rows, d.modified, d.etag, d.bytes, d.location, d.streaming, d.kind },
 		{ 150, 1767323045123000, "e1", 9000, "US", false, "TABLE" })
 	local types = {}
@@ -214,6 +215,19 @@ t.test("bigquery: describe, version and check", function()
 	source = emulated(server, { table = "p.d.t", location = "europe-west3" })
 	e = t.raises(source.check, "is in location US, not europe-west3", source, { "contact_id" })
 	t.eq({ e.kind, e.exit }, { "config", 2 })
+end)
+
+t.test("bigquery: how many rows a scan gives is told only where it is known", function()
+	local answers = {
+		table_answer { streamingBuffer = { estimatedRows = "1" } }, table_answer { type = "VIEW", numRows = "0" },
+		table_answer { type = "EXTERNAL" }, table_answer { type = "MATERIALIZED_VIEW" }, table_answer { numRows = false },
+		table_answer { numRows = "0" }, -- an emulator that keeps no number
+		table_answer { type = "SNAPSHOT" },
+	}
+	local server <close> = serve(answers)
+	local source = emulated(server)
+	for i = 1, #answers - 1 do t.eq(source:describe().count, nil, i) end
+	t.eq(source:describe().count, 150)
 end)
 
 t.test("bigquery: a table that is not there, and no BigQuery at all", function()

@@ -133,7 +133,7 @@ end
 
 local function status_of(run, code, e)
 	if e and e.kind == "cancelled" then return "interrupted" end
-	if not run.spool then return "refused" end
+	if not run.spool or (e and e.kind == "guard") then return "refused" end
 	return (e or code == INCOMPLETE or code == UNREACHABLE) and "incomplete" or "finished"
 end
 

@@ -6,6 +6,7 @@ local delta = require "syncrun.flow.delta"
 local err = require "syncrun.err"
 local frame = require "syncrun.flow.frame"
 local file = require "syncrun.file"
+local guards = require "syncrun.flow.guards"
 local json = require "syncrun.json"
 local log = require "syncrun.log"
 local mapping_of = require "syncrun.model.mapping"
@@ -145,7 +146,7 @@ end
 
 local function take_snapshot(run)
 	run.source_issues = {}
-	run.version = run.source.version and run.source:version() or nil
+	run.described = run.source:describe()
 	local n = 0
 	local next_page, _, _, _ <close> = run.source:scan(run.selection)
 	local page = next_page()
@@ -237,7 +238,8 @@ local REMARK = " (its row in BigQuery was changed after it was read)"
 
 -- Has the source changed since the snapshot was taken? Then it is read again: what is gone or changed there is named.
 local function reread_source(run)
-	if not run.version or run.source:version() == run.version then return end
+	local version = run.described.version
+	if not version or run.source:version() == version then return end
 	local again = spool_of.open(run.folder .. "/again.db", run.spool.schema, run.mapping.key, run.name_field)
 	local to_model
 	for page in run.source:scan(run.selection) do
@@ -338,7 +340,7 @@ end
 local function note_unused(run)
 	local used, unused = {}, {}
 	for _, name in ipairs(run.mapping:source_columns()) do used[name] = true end
-	for _, column in ipairs(run.source:describe().columns) do
+	for _, column in ipairs(run.described.columns) do
 		if not used[column.name] then unused[#unused + 1] = column.name end
 	end
 	run.unmapped = json.array(unused)
@@ -413,6 +415,8 @@ end
 -- The snapshot, and what else the source is asked before anything is written.
 local function read_source(run)
 	take_steady_snapshot(run)
+	run.described_after = run.source:describe()
+	guards.source(run)
 	note_filter(run)
 	note_unused(run)
 	note_absent(run)

@@ -9,6 +9,7 @@
 --      "status": 502, "body": "<html>…", "headers": {…}            any answer, or
 --      "drop": true        no answer: the connection ends
 --      "truncate": 1000    the answer ends after so many bytes
+--      "rows": 20          a lie that agrees with itself: a result of so many rows, whatever there is
 --      "incomplete": true  the job is not done yet: jobComplete false
 --      "delay": 1.5        the answer comes so many seconds later (together with any of the above)
 --    }]}
@@ -119,6 +120,14 @@ local function unfinished(answer)
 	}
 end
 
+-- The first rows of an answer as if they were all.
+local function shortened(answer, n)
+	local short = json.decode(json.encode(answer)) -- its rows are text until then
+	short.rows = n > 0 and json.array(table.move(short.rows or {}, 1, n, 1, {})) or nil
+	short.totalRows, short.pageToken = tostring(n), nil
+	return short
+end
+
 ---What a fault leaves of the true answer.
 ---@param f table
 ---@param response table
@@ -126,6 +135,8 @@ end
 function M.spoil(f, response)
 	if f.incomplete and response.status == 200 then
 		return { status = 200, json = unfinished(response.json) }
+	elseif f.rows and response.status == 200 then
+		return { status = 200, json = shortened(response.json, f.rows) }
 	elseif f.truncate then
 		local text = json.encode(response.json)
 		return {

@@ -93,7 +93,7 @@ function M.new(config)
 		settings[name] = text_setting(config, name)
 	end
 	return setmetatable({
-		name = "bigquery", label = "BigQuery",
+		name = "bigquery", label = "BigQuery", emulated = settings.emulator ~= nil,
 		table = sql.parse_table(text_setting(config, "table", "identity.contacts_master")),
 		key = text_setting(config, "key", "contact_id"),
 		where = text_setting(config, "where"), location = text_setting(config, "location"),
@@ -145,9 +145,29 @@ local function whole(value)
 	return math.tointeger(tonumber(value))
 end
 
+local function version_of(t)
+	if type(t.streamingBuffer) == "table" or not t.etag then return nil end
+	return ("%s %s %s"):format(t.etag, t.lastModifiedTime or "-", t.numRows or "-")
+end
+
+local READABLE = { TABLE = true, SNAPSHOT = true } -- what has rows of its own
+
+local function is_readable(t)
+	return READABLE[t.type or "TABLE"] ~= nil
+end
+
+-- Rows that are being streamed in are no part of the number yet. An emulator that keeps no number says 0.
+local function count_of(self, t)
+	local n = whole(t.numRows)
+	local told = is_readable(t) and type(t.streamingBuffer) ~= "table" and not (n == 0 and self.emulated)
+	return told and n or nil
+end
+
 ---@class syncrun.BigQueryDescription
 ---@field columns table[] name, type (the record plane's, nil: unknown), bigquery (its own type), mode
 ---@field rows integer? without those still in the streaming buffer
+---@field count integer? how many rows a scan without filter gives; nil: nothing tells (a view, rows being streamed in)
+---@field version string? changes whenever the table does; nil: nothing tells
 ---@field modified integer? microseconds since 1970
 ---@field etag string?
 ---@field bytes integer?
@@ -163,7 +183,8 @@ function Source:describe()
 	for i, field in ipairs(t.schema.fields) do columns[i] = column_of(field) end
 	local modified = whole(t.lastModifiedTime)
 	return {
-		columns = columns, rows = whole(t.numRows), modified = modified and modified * 1000, etag = t.etag,
+		columns = columns, rows = whole(t.numRows), count = count_of(self, t),
+		version = is_readable(t) and version_of(t) or nil, modified = modified and modified * 1000, etag = t.etag,
 		bytes = whole(t.numBytes), location = t.location, streaming = type(t.streamingBuffer) == "table",
 		kind = type(t.type) == "string" and t.type or "TABLE",
 	}
@@ -240,13 +261,6 @@ local function scan_query(self, o)
 	return options
 end
 
-local function version_of(t)
-	if type(t.streamingBuffer) == "table" or not t.etag then return nil end
-	return ("%s %s %s"):format(t.etag, t.lastModifiedTime or "-", t.numRows or "-")
-end
-
-local READABLE = { TABLE = true, SNAPSHOT = true }
-
 -- Is all of the table wanted, as it lies?
 local function wants_table(self, o)
 	return self.read == "table" and not (self.where or o.only or o.since or o.limit)
@@ -255,7 +269,7 @@ end
 -- The table's own rows, nil when it has to be queried: only a table has some.
 local function start_data(self, o)
 	local found = get_table(self)
-	if not READABLE[found.type or "TABLE"] then
+	if not is_readable(found) then
 		log.info("'%s' is a %s: it is queried, which is billed", full_name(self), found.type)
 		return nil
 	end
@@ -310,7 +324,7 @@ end
 ---@param o syncrun.BigQueryScan
 ---@return syncrun.BigQueryEstimate
 function Source:estimate(o)
-	if wants_table(self, o) and READABLE[get_table(self).type or "TABLE"] then
+	if wants_table(self, o) and is_readable(get_table(self)) then
 		return { free = true, bytes_processed = 0, bytes_billed = 0, refused = false }
 	end
 	local bytes = query.dry_run(self.client, scan_query(self, o))
@@ -337,8 +351,13 @@ end
 --- A text that changes whenever the table does, nil when nothing tells (a view, or rows being streamed in).
 ---@return string?
 function Source:version()
-	local found = get_table(self)
-	return READABLE[found.type or "TABLE"] and version_of(found) or nil
+	return self:describe().version
+end
+
+--- What is read, for messages: project.dataset.table.
+---@return string
+function Source:title()
+	return full_name(self)
 end
 
 --- Nothing is held open.

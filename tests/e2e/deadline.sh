@@ -1,5 +1,5 @@
 #!/bin/bash
-# A BigQuery, and a way to it, that would keep a run for ever or lead it astray: every wait has an end.
+# A BigQuery that would keep a run for ever: --deadline ends every wait, in every phase.
 . "$(dirname "$0")/lib/story.sh"
 
 records "$work/contacts.ndjson" '[contact(i) for i in range(1, 31)]'

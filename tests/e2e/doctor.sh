@@ -2,6 +2,7 @@
 # The doctor: what it says of systems that are as we rely on, of one that is not, and of one that is away; its probe leaves
 # nothing behind.
 . "$(dirname "$0")/lib/story.sh"
+. "$lib/spoiled.sh"
 
 fresh_folder doctor
 LOCAL_DB=off
@@ -41,10 +42,9 @@ nothing_left() {
 
 probe_names_what_breaks() {
 	local direct=$TWENTY_API_URL
-	"$python" "$lib/fault_proxy.py" "$direct" mangle 1 >"$home/proxy" &
-	pids+=($!)
-	while [ ! -s "$home/proxy" ]; do sleep 0.05; done
-	run TWENTY_API_URL="$(cat "$home/proxy")" "$scripts/doctor.lua" --probe
+	spoil 'bell=>Bell' 1
+	run "$scripts/doctor.lua" --probe
+	unspoil
 	expect_exit 1
 	expect_line "$out" 'CRM: BROKEN  control characters are kept (nameSuffix): "Bell\u0007 esc\u001b del\u007f", expected "bell\u0007 esc\u001b del\u007f"'
 	expect_line "$out" "CRM: ok      it is removed again"

@@ -2,27 +2,19 @@
 # A Twenty whose answers are refused, lost, cut, late or doubled on the way: every contact ends there exactly once, and the
 # run says so. FAULT_CONTACTS=5000 for the whole measure.
 . "$(dirname "$0")/lib/story.sh"
+. "$lib/spoiled.sh"
 
 contacts=${FAULT_CONTACTS:-700}
 export RUN_TIMEOUT=300
 
 # A fresh sandbox with a proxy before its Twenty that makes the fault in every third record request.
 spoiled_by() {
-	local tries=0
 	fresh_folder "$1"
 	LOCAL_DB=off
 	start_sandbox "$1-sandbox" --contacts "$contacts" --twenty-rate off
 	set_up
 	direct=$TWENTY_API_URL
-	"$python" "$lib/fault_proxy.py" "$direct" "$1" "${2:-3}" >"$home/proxy" &
-	proxy=$!
-	pids+=("$proxy")
-	while [ ! -s "$home/proxy" ]; do
-		tries=$((tries + 1))
-		[ $tries -lt 200 ] || break
-		sleep 0.05
-	done
-	export TWENTY_API_URL=$(cat "$home/proxy")
+	spoil "$@"
 	cat >config.lua <<-'END'
 		return { local_db = false, twenty = { rate = { tokens = 1000, every = 0.001 }, timeout = 3, page_rows = 400 } }
 	END
@@ -33,10 +25,9 @@ arrives_once() {
 	full_sync --config config.lua
 	expect_exit 0
 	expect_totals "$contacts" "$contacts" "$contacts" 0 0
-	TWENTY_API_URL=$direct
+	unspoil
 	expect_eq "$(reader total_count)" "$contacts" "people in Twenty"
 	expect_eq "$(reader people | cut -f1 | sort | uniq -d | wc -l)" 0 "contactIds that are there twice"
-	kill "$proxy"
 	stop_sandbox
 }
 

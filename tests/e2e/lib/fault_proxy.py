@@ -2,7 +2,7 @@
 
 usage: fault_proxy.py TARGET_URL FAULT [EVERY] >URL-FILE
 Prints its own URL, then runs until it is killed; SIGUSR1 ends the faults. Faults:
-  429           refused as REST does it (the request is not forwarded)
+  429           refused as REST does it (the request is not forwarded); 429-all: requests for metadata too
   limit         refused as GraphQL does it: 200 with LIMIT_REACHED (not forwarded)
   500           an answer of status 500 (not forwarded)
   502           a gateway's HTML page (not forwarded)
@@ -12,10 +12,11 @@ Prints its own URL, then runs until it is killed; SIGUSR1 ends the faults. Fault
   silent        the server acts, its answer never comes
   slow          the answer drips
   half          the answer breaks off in the middle, the server has acted
-  mangle        the answer is changed: a server that keeps texts otherwise than we rely on
+  OLD=>NEW      the answer is changed, OLD by NEW: a server that keeps texts otherwise than we rely on
+  circle        the server does not heed the cursor, and always has more, at ever new places
   twice         the request is sent twice, as a library does that replaces a dead connection; the second answer counts
 """
-import http.client, signal, socket, socketserver, struct, sys, threading, time, urllib.parse
+import http.client, json, signal, socket, socketserver, struct, sys, threading, time, urllib.parse
 
 target = urllib.parse.urlsplit(sys.argv[1])
 fault = sys.argv[2]
@@ -26,6 +27,7 @@ BEFORE = {
     "429": (429, "application/json", b'{"statusCode":429,"error":"HttpException","messages":["%s"]}' % LIMIT.encode()),
     "limit": (200, "application/json", b'{"data":{"people":null},"errors":[{"message":"%s","extensions":{"subCode":'
               b'"LIMIT_REACHED","code":"BAD_USER_INPUT"}}]}' % LIMIT.encode()),
+    "429-all": (429, "application/json", b'{"statusCode":429,"error":"HttpException","messages":["Limit reached"]}'),
     "500": (500, "application/json", b'{"statusCode":500,"error":"InternalServerErrorException","messages":["oops"]}'),
     "502": (502, "text/html", b"<html><body><h1>502 Bad Gateway</h1></body></html>"),
 }
@@ -33,7 +35,7 @@ BEFORE = {
 
 def spoiled(path):
     """Whether this request meets the fault: never two in a row, only those for records."""
-    if not path.startswith("/graphql"):
+    if not path.startswith("/graphql") and fault != "429-all":
         return False
     with lock:
         state["seen"] += 1
@@ -52,6 +54,18 @@ def answer_of(method, path, headers, body):
     data = response.read()
     connection.close()
     return response.status, response.getheader("Content-Type") or "text/plain", data
+
+
+def circle(request):
+    method, path, headers, body = request
+    asked = json.loads(body)
+    asked["variables"].pop("after", None)
+    status, kind, data = answer_of(method, path, headers, json.dumps(asked).encode())
+    answer = json.loads(data)
+    people = (answer.get("data") or {}).get("people") or {}
+    if "pageInfo" in people:
+        people["pageInfo"] = {"hasNextPage": True, "endCursor": str(time.monotonic_ns())}
+    return status, kind, json.dumps(answer).encode()
 
 
 class Handler(socketserver.StreamRequestHandler):
@@ -92,12 +106,16 @@ class Handler(socketserver.StreamRequestHandler):
         if fault == "reset-before":
             reset(self.connection)
             return False
+        if fault == "circle":
+            self.send(*circle(request))
+            return True
         answer = answer_of(*request)
         if fault == "twice":
             answer = answer_of(*request)
-        if fault == "mangle":
-            answer = (*answer[:2], answer[2].replace(b"bell", b"Bell"))
-        if fault in ("twice", "slow", "mangle"):
+        if "=>" in fault:
+            old, new = fault.encode().split(b"=>")
+            answer = (*answer[:2], answer[2].replace(old, new))
+        if fault in ("twice", "slow") or "=>" in fault:
             self.send(*answer, drip=20 if fault == "slow" else 0)
             return True
         if fault == "502-after":

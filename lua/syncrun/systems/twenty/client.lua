@@ -5,6 +5,7 @@ local err = require "syncrun.err"
 local http = require "syncrun.http"
 local json = require "syncrun.json"
 local log = require "syncrun.log"
+local patience_of = require "syncrun.patience"
 local task = require "syncrun.task"
 local time = require "syncrun.time"
 local pace = require "syncrun.systems.twenty.pace"
@@ -12,6 +13,7 @@ local pace = require "syncrun.systems.twenty.pace"
 local M = {}
 
 local EVIDENCE_MAX = 8192     -- bytes of a failed request and its answer that the error carries
+local LIMIT_BUDGET, LIMIT_REFUSALS = 600, 200 -- seconds and times that one call may be refused by the rate limit
 local ERRORS_MAX = 256 * 1024 -- a longer answer holds people; its reader looks for errors
 
 ---@class syncrun.TwentyClient
@@ -20,9 +22,14 @@ Client.__index = Client
 
 -- ---- what went wrong
 
+-- Any part of an answer may be of any type: what is no table has no members.
+local function table_of(value)
+	return type(value) == "table" and value or {}
+end
+
 local function text_of(value)
 	if type(value) == "table" then return text_of(value[1] or value.message) end
-	return type(value) == "string" and value or nil
+	return type(value) == "string" and value ~= "" and value or nil
 end
 
 local function decode(body)
@@ -33,15 +40,21 @@ end
 -- Failures of setting up fields name each field and reason deep inside.
 local function metadata_words(errors)
 	local words = {}
-	local list = type(errors) == "table" and errors.fieldMetadata
-	for _, entry in ipairs(type(list) == "table" and list or {}) do
-		for _, e in ipairs(type(entry.errors) == "table" and entry.errors or {}) do words[#words + 1] = text_of(e) end
+	for _, entry in ipairs(table_of(table_of(errors).fieldMetadata)) do
+		for _, e in ipairs(table_of(table_of(entry).errors)) do words[#words + 1] = text_of(e) end
 	end
 	return #words > 0 and table.concat(words, "; ") or nil
 end
 
-local function of_graphql(entry, status)
-	local ext = type(entry.extensions) == "table" and entry.extensions or {}
+-- Whether the member "errors" of an answer tells one.
+local function tells(errors)
+	if errors == nil or errors == json.null then return false end
+	return type(errors) ~= "table" or not json.is_array(errors) or errors[1] ~= nil
+end
+
+local function of_graphql(errors, status)
+	local entry = table_of(json.is_array(errors) and errors[1] or errors)
+	local ext = table_of(entry.extensions)
 	return {
 		status = status, message = text_of(entry.message) or "an error without a message", code = text_of(ext.code),
 		subcode = text_of(ext.subCode), user = text_of(ext.userFriendlyMessage),
@@ -50,7 +63,8 @@ end
 
 local function of_rest(doc, res)
 	local message = doc.errors and metadata_words(doc.errors) or text_of(doc.messages) or text_of(doc.message)
-	return { status = res.status, message = message or res.reason, code = text_of(doc.error), subcode = text_of(doc.code) }
+	return { status = res.status, message = message or ("HTTP %d %s"):format(res.status, res.reason or ""),
+		code = text_of(doc.error), subcode = text_of(doc.code) }
 end
 
 -- The failure that an answer tells, or nil.
@@ -59,11 +73,10 @@ local function failure_of(res)
 	local good = res.status >= 200 and res.status < 300
 	if good and (#body > ERRORS_MAX or not body:find('"errors"', 1, true)) then return nil end
 	local doc = decode(body)
-	if type(doc) == "string" then return { status = res.status, message = doc } end
 	if type(doc) ~= "table" then
-		return { status = res.status, message = ("HTTP %d %s"):format(res.status, res.reason or "") }
+		return { status = res.status, message = text_of(doc) or ("HTTP %d %s"):format(res.status, res.reason or "") }
 	end
-	if json.is_array(doc.errors) and doc.errors[1] then return of_graphql(doc.errors[1], res.status) end
+	if tells(doc.errors) and (good or json.is_array(doc.errors)) then return of_graphql(doc.errors, res.status) end
 	return not good and of_rest(doc, res) or nil
 end
 
@@ -126,11 +139,18 @@ local function answer_error(self, f)
 		message = words_of(f), reject = true, exists = EXISTS[f.message] }
 end
 
---- The error for the `errors` that a long answer carried.
----@param errors table the decoded list
+--- Raise what the member `errors` of an answer tells, if it tells any.
+---@param errors any as it was decoded
+function Client:check_errors(errors)
+	if tells(errors) then err.raise(answer_error(self, of_graphql(errors, 200))) end
+end
+
+--- The error for an answer that is not as Twenty's are: whatever is in reach, it is lost.
+---@param code string
+---@param message string
 ---@return syncrun.Error
-function Client:error_of(errors)
-	return answer_error(self, of_graphql(errors[1], 200))
+function Client:odd(code, message)
+	return err.new { kind = "http", code = code, exit = 3, message = ("'%s' %s"):format(self.name, message) }
 end
 
 -- ---- sending
@@ -148,13 +168,15 @@ local function with_evidence(e, o, res)
 	return e
 end
 
--- One request: its answer, or nil and an error. What could not be sent at all is repeated by the HTTP client.
-local function attempt(self, o)
+-- One request: its answer, or nil and an error. What could not be sent at all is repeated by the HTTP client. The wait for
+-- an answer counts from the first request; the pace says itself that it waits.
+local function attempt(self, o, call)
 	if o.paced then self.pace:take() end
+	call.patience = call.patience or patience_of.new(("'%s' to answer %s %s"):format(self.name, o.method, o.path))
 	local res, e = err.try(self.http.request, self.http, {
 		method = o.method, path = o.path, query = o.query, json = o.json, body = o.body,
 		headers = o.body and { ["Content-Type"] = "application/json" } or nil, idempotent = false, max_body = o.max_body,
-		retry = { tries = o.tries or self.tries, base = self.base, classify = function(answer)
+		patience = call.patience, retry = { tries = o.tries or self.tries, base = self.base, classify = function(answer)
 			return answer and "fail" or nil
 		end },
 	})
@@ -167,18 +189,29 @@ local function attempt(self, o)
 	return nil, with_evidence(answer_error(self, failure), o, res)
 end
 
-local function backoff(self, n)
-	task.sleep(math.random() * math.min(32, self.base * 2 ^ n))
+local function backoff(self, call, e, n)
+	call.patience:note(e.message:match "^[^;]*")
+	call.patience:during(task.sleep, math.random() * math.min(32, self.base * 2 ^ n))
+end
+
+local function give_up(self, e, refusals, why)
+	e.message = ("'%s' lets no request through (%s; refused %d time%s%s); is its rate limit used up by others?"):format(
+		self.name, e.message, refusals, refusals == 1 and "" or "s", why)
+	e.retryable = false
+	err.raise(e)
 end
 
 -- A refused call was not executed: wait and repeat, whatever it was, until the budget ends.
-local function wait_for_limit(self, e, refusals, since)
-	if time.mono() - since > self.limit_budget then
-		e.message = ("'%s' lets no request through (%s)"):format(self.name, e.message)
-		err.raise(e)
-	end
+local function wait_for_limit(self, e, call)
+	local waited = time.mono() - call.since
+	call.refusals = call.refusals + 1
 	self.pace:refused(e.message)
-	if refusals > 1 then backoff(self, math.min(refusals - 2, 4)) end
+	local long = self.pace:interval()
+	if long > self.limit_budget then give_up(self, e, call.refusals, (", one request every %.0f s"):format(long)) end
+	if waited > self.limit_budget or call.refusals >= LIMIT_REFUSALS then
+		give_up(self, e, call.refusals, (" in %.0f s"):format(waited))
+	end
+	if call.refusals > 1 then backoff(self, call, e, math.min(call.refusals - 2, 4)) end
 end
 
 --- Send a request; a good answer comes back, anything else raises. Options: method, path, query, json or body; read:
@@ -187,16 +220,17 @@ end
 ---@param o table
 ---@return syncrun.Response
 function Client:call(o)
-	local failures, refusals, since, tries = 0, 0, time.mono(), o.tries or self.tries
+	local failures, tries = 0, o.tries or self.tries
+	local call = { refusals = 0, since = time.mono() }
 	while true do
-		local res, e = attempt(self, o)
+		local res, e = attempt(self, o, call)
 		if res then return res end
 		failures = failures + (e.attempts or 1)
 		if e.limited then
-			refusals, failures = refusals + 1, 0
-			wait_for_limit(self, e, refusals, since)
+			failures = 0
+			wait_for_limit(self, e, call)
 		elseif e.unknown and o.read and failures < tries and not (e.slow and o.shrinkable) then
-			backoff(self, failures - 1)
+			backoff(self, call, e, failures - 1)
 		else
 			err.raise(e)
 		end
@@ -241,7 +275,8 @@ function Client:metadata(method, path, o)
 	return doc
 end
 
---- A client. Config: url, key, rate, timeout, retry = {tries, base}, limit_budget (seconds).
+--- A client. Config: url, key, rate, timeout, retry = {tries, base}, limit_budget (seconds that a call is refused by the
+--- rate limit before it is given up).
 ---@param config table
 ---@param name string for messages
 ---@return syncrun.TwentyClient
@@ -250,7 +285,7 @@ function M.new(config, name)
 	local rate, retry = config.rate, config.retry or {}
 	if rate == nil then rate = { tokens = 95, every = 0.61 } end
 	return setmetatable({
-		name = name, tries = retry.tries or 6, base = retry.base or 1, limit_budget = config.limit_budget or 1800,
+		name = name, tries = retry.tries or 6, base = retry.base or 1, limit_budget = config.limit_budget or LIMIT_BUDGET,
 		pace = pace.new(rate and { tokens = rate.tokens or 95, every = rate.every or 0.61 }),
 		http = http.client {
 			base_url = config.url, name = name, timeout = config.timeout or 120, idle_timeout = config.timeout or 60,

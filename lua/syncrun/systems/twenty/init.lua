@@ -52,7 +52,7 @@ local function say_waiting(self)
 		local now = time.mono()
 		if seconds < 0.5 or (said and now - said < SAY_EVERY) then return end
 		said = now
-		log.info("%s: waiting, for Twenty takes %d requests a minute", self.label, self.client.pace:per_minute())
+		log.info("%s: waiting, for Twenty's limit of requests is %s", self.label, self.client.pace:words())
 	end
 end
 

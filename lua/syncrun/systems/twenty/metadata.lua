@@ -15,42 +15,80 @@ local COMPOSITE = { FULL_NAME = true, EMAILS = true, PHONES = true } -- standard
 
 -- ---- reading
 
+-- Members of an answer may be of any type: what is no list is an empty one.
+local function list_of(value)
+	return json.is_array(value) and value or {}
+end
+
 -- A list comes as {"data":{"objects":[…]}}, or bare as the new metadata format has it.
 local function objects_of(doc)
 	if json.is_array(doc) then return doc end
 	local data = type(doc.data) == "table" and doc.data or doc
-	if json.is_array(data) then return data end
-	return json.is_array(data.objects) and data.objects or {}
+	return json.is_array(data) and data or list_of(data.objects)
 end
 
 local function find_person(doc)
 	for _, object in ipairs(objects_of(doc)) do
-		if object.nameSingular == "person" then return object end
+		if type(object) == "table" and object.nameSingular == "person" then return object end
 	end
 end
 
-local function next_cursor(doc)
+-- Where the list goes on; one that comes to a place again leads nowhere.
+local function next_cursor(client, doc, met)
 	local info = type(doc.pageInfo) == "table" and doc.pageInfo or {}
-	return info.hasNextPage == true and info.endCursor or nil
+	local cursor = info.endCursor
+	if info.hasNextPage ~= true then return nil end
+	if type(cursor) ~= "string" or met[cursor] or #objects_of(doc) == 0 then
+		err.raise(client:odd("cursor", "says there are more objects, but not where"))
+	end
+	met[cursor] = true
+	return cursor
+end
+
+local function has_texts(value, ...)
+	for _, name in ipairs { ... } do
+		if type(value) ~= "table" or type(value[name]) ~= "string" then return false end
+	end
+	return true
+end
+
+-- What is used of a field; nil when one of these is not as it should be. No option is passed over: the whole list is sent
+-- back when it is added to.
+local function field_of(entry)
+	if not has_texts(entry, "id", "name", "type") then return nil end
+	local options = list_of(entry.options)
+	for _, option in ipairs(options) do
+		if not has_texts(option, "value") then return nil end
+	end
+	return { id = entry.id, name = entry.name, type = entry.type, options = options,
+		isActive = entry.isActive ~= false, isUnique = entry.isUnique }
+end
+
+local function person_of(client, object)
+	local fields = {}
+	for _, entry in ipairs(list_of(object.fields)) do
+		local field = field_of(entry)
+		if not field then err.raise(client:odd("shape", "has a field of person without an id, name, type or options")) end
+		fields[field.name] = field
+	end
+	if type(object.id) ~= "string" then err.raise(client:odd("shape", "has a person object without an id")) end
+	return { id = object.id, fields = fields }
 end
 
 --- Read the person object.
 ---@param client syncrun.TwentyClient
 ---@return syncrun.TwentyPerson
 function M.load(client)
-	local cursor, object
+	local met, cursor, object = {}
 	repeat
 		local doc = client:metadata("GET", "/objects", { query = { limit = 200, starting_after = cursor }, tries = 3 })
 		object = find_person(doc)
-		cursor = next_cursor(doc)
+		cursor = not object and next_cursor(client, doc, met) or nil
 	until object or not cursor
 	if not object then
-		err.raise { kind = "http", code = "shape", exit = 3,
-			message = ("'%s' has no person object; is TWENTY_API_URL the address of a Twenty server?"):format(client.name) }
+		err.raise(client:odd("shape", "has no person object; is TWENTY_API_URL the address of a Twenty server?"))
 	end
-	local fields = {}
-	for _, field in ipairs(object.fields or {}) do fields[field.name] = field end
-	return { id = object.id, fields = fields }
+	return person_of(client, object)
 end
 
 -- ---- what is missing
@@ -91,7 +129,7 @@ end
 -- The options there, with their ids, and those that the mapping has besides; nil when none is missing.
 local function more_options(column, field)
 	local list, have, missing = json.array {}, {}, {}
-	for i, o in ipairs(type(field.options) == "table" and field.options or {}) do
+	for i, o in ipairs(field.options) do
 		list[i], have[o.value] = o, true
 	end
 	for _, value in ipairs(column.target.options) do

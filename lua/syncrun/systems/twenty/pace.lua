@@ -25,23 +25,41 @@ local function wait_for(b, now)
 	return available(b, now) >= 1 and 0 or b.at + b.every - now
 end
 
---- Calls a minute that the narrowest bucket lets through, as the server counts them; nil when there is none.
----@return integer?
-function Pace:per_minute()
+--- Seconds from one call to the next in the widest bucket, 0 without one.
+---@return number
+function Pace:interval()
+	local most = 0
+	for _, b in pairs(self.buckets) do most = math.max(most, b.every) end
+	return most
+end
+
+-- Calls a minute that the narrowest bucket lets through, as the server counts them; nil when there is none.
+local function per_minute(self)
 	local least
 	for _, b in pairs(self.buckets) do least = math.min(least or math.huge, 60 / b.every * SLACK) end
-	return least and math.floor(least + 0.5) or nil
+	return least
+end
+
+local function rate_words(rate)
+	return rate >= 1 and ("%.0f a minute"):format(rate) or ("one every %.0f min"):format(1 / rate)
+end
+
+--- The limit in words: "100 a minute". Nil when there is none.
+---@return string?
+function Pace:words()
+	local rate = per_minute(self)
+	return rate and rate_words(rate)
 end
 
 --- So many calls in words: "103 requests at 100 a minute: about 1 min". Nil when nothing limits them.
 ---@param calls integer
 ---@return string?
 function Pace:estimate(calls)
-	local rate = self:per_minute()
+	local rate = per_minute(self)
 	if not rate or calls == 0 then return nil end
 	local seconds = calls / rate * 60
-	local long = seconds < 45 and ("%d s"):format(math.ceil(seconds)) or ("%d min"):format(math.floor(seconds / 60 + 0.5))
-	return ("%d request%s at %d a minute: about %s"):format(calls, calls == 1 and "" or "s", rate, long)
+	local long = seconds < 45 and ("%.0f s"):format(math.ceil(seconds)) or ("%.0f min"):format(seconds / 60)
+	return ("%d request%s at %s: about %s"):format(calls, calls == 1 and "" or "s", rate_words(rate), long)
 end
 
 --- Wait until a call may be sent; on_wait(seconds) is told of it.

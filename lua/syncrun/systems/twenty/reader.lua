@@ -11,6 +11,7 @@ local PAGE_BYTES = 16 * 2 ^ 20 -- of one answer; a longer one is asked for in sm
 local PAGE_FIRST, PAGE_MAX, PAGE_MANY = 1000, 9500, 4000 -- people a call, see page_size
 local PART_ROWS = 1000 -- people that are handed on at once
 local PAGE_MIN = 200  -- pages are halved down to this when the server cannot answer them in time
+local GROWTH = 10000  -- people that may come to twice as many while they are read; an endless list is none
 
 -- Twenty shows soft-deleted people only to a filter that speaks of deletedAt.
 local ALL = { ["or"] = json.array { { deletedAt = { is = "NULL" } }, { deletedAt = { is = "NOT_NULL" } } } }
@@ -91,7 +92,8 @@ end
 
 -- Whether an address stands in a list of additional ones, as JSON text.
 local function is_among(text, address)
-	for _, other in ipairs(text and json.decode(text) or {}) do
+	local list = text and json.decode(text)
+	for _, other in ipairs(json.is_array(list) and list or {}) do
 		if other == address then return true end
 	end
 	return false
@@ -135,18 +137,38 @@ local function fetch_page(self, query, w, size)
 	return rows.read_json(body, self.raw, { rows = "data.people.edges", paths = self.paths, extra = EXTRAS })
 end
 
+local function total_of(self, extra)
+	local total = extra["data.people.totalCount"]
+	if math.type(total) == "integer" and total >= 0 then return total end
+	err.raise(self.client:odd("shape", "does not say how many people there are"))
+end
+
+-- The members beside the people, checked.
+local function info_of(self, extra, counted)
+	local more, cursor = extra["data.people.pageInfo.hasNextPage"], extra["data.people.pageInfo.endCursor"]
+	if type(more) ~= "boolean" then err.raise(self.client:odd("shape", "does not say whether there are more people")) end
+	if more and type(cursor) ~= "string" then
+		err.raise(self.client:odd("cursor", "says there are more people, but not where"))
+	end
+	return { more = more, cursor = cursor, total = counted and total_of(self, extra) or nil }
+end
+
+-- Without its id nobody could be updated, and an upsert of nobody makes a further person.
+local function check_ids(self, raw)
+	for i = 1, #raw do
+		if raw:text(i, "id") == nil or raw:text(i, "id") == "" then
+			err.raise(self.client:odd("shape", "gave a person without an id"))
+		end
+	end
+end
+
 local function read_page(self, query, w, size)
 	local raw, extra = fetch_page(self, query, w, size)
 	collectgarbage()
-	if extra.errors then err.raise(self.client:error_of(extra.errors)) end
-	if extra.rows_missing then
-		err.raise { kind = "http", code = "shape", exit = 3,
-			message = ("'%s' answered a query for people without people"):format(self.client.name) }
-	end
-	return raw, {
-		more = extra["data.people.pageInfo.hasNextPage"] == true, cursor = extra["data.people.pageInfo.endCursor"],
-		total = extra["data.people.totalCount"],
-	}
+	self.client:check_errors(extra.errors)
+	if extra.rows_missing then err.raise(self.client:odd("shape", "answered a query for people without people")) end
+	check_ids(self, raw)
+	return raw, info_of(self, extra, query ~= self.next_query)
 end
 
 -- How many people to ask for next. Calls are what the server counts, pages are what fills our memory: a first page tells
@@ -172,14 +194,38 @@ local function next_page(self, w)
 	end
 end
 
--- The next page of a walk as the server gave it, or nil at its end.
+-- A server that leads us in a circle: to a place where we were, to a page that we had, or ever on through empty ones.
+local function check_way(self, w, page, info)
+	local first = #page > 0 and page:text(1, "id") or nil
+	if info.more and not first then
+		err.raise(self.client:odd("cursor", "gave an empty page and says there are more people"))
+	end
+	if (info.more and w.met[info.cursor]) or (first and w.met[first]) then
+		err.raise(self.client:odd("cursor", "leads in a circle (a page of people came twice); is a cache before it?"))
+	end
+	if first then w.met[first] = true end
+	if info.more then w.met[info.cursor] = true end
+end
+
+-- More people than were counted at the start: there must be more by now, for somebody may be adding some.
+local function check_surplus(self, w)
+	local before, endless = w.total, w.seen > 2 * w.first_total + GROWTH
+	if w.seen <= before and not endless then return end
+	w.total = self:count(w.filter)
+	if w.seen <= w.total and not endless then return end
+	local e = self.client:odd("count", ("gave %d people where it counts %d"):format(w.seen,
+		endless and w.first_total or w.total))
+	e.retryable = w.total ~= before and not endless
+	err.raise(e)
+end
+
+-- The next page of a walk as the server gave it.
 local function step(self, w)
 	local page, info = next_page(self, w)
-	if info.more and (info.cursor == nil or info.cursor == w.cursor) then
-		err.raise { kind = "http", code = "cursor", message = ("'%s' says there are more people, but not where"):format(
-			self.client.name) }
-	end
+	check_way(self, w, page, info)
 	w.seen, w.total, w.cursor, w.done = w.seen + #page, w.total or info.total, info.cursor, not info.more
+	w.first_total = w.first_total or w.total
+	check_surplus(self, w)
 	if w.done then self:check_count(w.filter, w.seen, w.total) end
 	return page
 end
@@ -187,7 +233,8 @@ end
 -- All people of a filter; the end raises when there were fewer than the server counted, now and at the start. What was
 -- read in one call is handed on in parts, so that a large page is there only once.
 local function walk(self, filter, first_query, next_query)
-	local w = { filter = filter, first_query = first_query, next_query = next_query, seen = 0 }
+	local w = { filter = filter, first_query = first_query, next_query = next_query, seen = 0,
+		met = {} } -- the places and first people of pages so far
 	local page, at
 	return function()
 		while not page do
@@ -202,13 +249,22 @@ local function walk(self, filter, first_query, next_query)
 	end
 end
 
+--- How many people a filter finds now.
+---@param filter table
+---@return integer
+function Reader:count(filter)
+	local body = self.client:graphql(COUNT, { filter = filter }, { read = true })
+	local _, extra = rows.read_json(body, self.raw, { rows = "data.people.edges", paths = self.paths, extra = EXTRAS })
+	self.client:check_errors(extra.errors)
+	return total_of(self, extra)
+end
+
 --- Every person counted must have been seen, unless they have become fewer meanwhile.
 function Reader:check_count(filter, seen, total)
-	if not total or seen >= total then return end
-	local doc = json.decode(self.client:graphql(COUNT, { filter = filter }, { read = true }))
-	if seen >= doc.data.people.totalCount then return end
-	err.raise { kind = "http", code = "count", retryable = true,
-		message = ("'%s' gave %d people of the %d it counts"):format(self.client.name, seen, total) }
+	if seen >= total or seen >= self:count(filter) then return end
+	local e = self.client:odd("count", ("gave %d people of the %d it counts"):format(seen, total))
+	e.retryable = true
+	err.raise(e)
 end
 
 --- All people, soft-deleted ones too, as pages in id order.

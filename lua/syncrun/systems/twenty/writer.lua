@@ -72,6 +72,7 @@ local function demote(self, page, i)
 	local address = self.demoted[page:text(i, self.key.name)]
 	if not address or not page:schema():index(self.email.additional) then return end
 	local list, there = json.decode(page:text(i, self.email.additional)), false
+	if not json.is_array(list) then list = {} end
 	for _, other in ipairs(list) do there = there or other == address end
 	if not there then list[#list + 1] = address end
 	page:set(i, self.email.name, "")
@@ -102,7 +103,12 @@ local function confirmed(self, body)
 		extra.unknown = true
 		err.raise(extra)
 	end
-	if extra.errors then err.raise(self.client:error_of(extra.errors)) end
+	self.client:check_errors(extra.errors)
+	if extra.rows_missing then
+		local e = self.client:odd("shape", "answered a change of people without people")
+		e.unknown = true
+		err.raise(e)
+	end
 	local by_key = {}
 	for i = 1, #page do
 		by_key[page:text(i, "key") or ""] = { id = page:text(i, "id"), deleted = not page:is_null(i, "deletedAt") }
@@ -166,7 +172,8 @@ end
 ---@param variables table
 function Writer:mutate(mutation, variables)
 	local doc = json.decode(self.client:graphql(mutation, variables, { read = true }))
-	if json.is_array(doc.errors) then err.raise(self.client:error_of(doc.errors)) end
+	if type(doc) ~= "table" then err.raise(self.client:odd("shape", "answered a change of people without an object")) end
+	self.client:check_errors(doc.errors)
 end
 
 --- Let people give up their primary address, so that another contact can have it.

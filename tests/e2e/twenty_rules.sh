@@ -212,7 +212,7 @@ one_key_twice() {
 bad_settings() {
 	ground settings '[contact(1)]' 'revive = "some"'
 	sync_crm
-	expect_refused 2 "twenty.revive is all or never or ours, not 'some'"
+	expect_refused 2 "the setting 'twenty.revive' in 'config.lua' is 'all', 'ours' or 'never', not 'some'"
 	stop_sandbox
 }
 

@@ -46,6 +46,12 @@ function M.schema(columns) return c.schema(columns) end
 ---@return syncrun.Rows
 function M.new(schema) return c.new(schema) end
 
+--- Whether a text is a value of the type as cells hold it (an RFC 3339 date, JSON, digits …).
+---@param kind syncrun.ColumnType
+---@param text string
+---@return boolean
+function M.is_form(kind, text) return c.is_form(kind, text) end
+
 --- Are two rows equal, by canonical value, in these columns (default: all of a's, which b must have)?
 ---@param a syncrun.Rows
 ---@param i integer

@@ -113,10 +113,12 @@ local function scalar_problem(value, shape, path)
 	return wrong and misfit(path, "%s", wrong)
 end
 
--- The text keys in order, so that the same mistake is always named first.
-local function sorted_keys(value)
+-- The keys in order, so that the same mistake is always named first.
+local function sorted_keys(value, only)
 	local keys = {}
-	for key in pairs(value) do keys[#keys + 1] = key end
+	for key in pairs(value) do
+		if not only or type(key) == only then keys[#keys + 1] = key end
+	end
 	table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
 	return keys
 end
@@ -130,7 +132,7 @@ local function fields_problem(value, shape, path)
 	for _, key in ipairs(sorted_keys(value)) do
 		local inner = shape.fields[key]
 		if not inner then
-			return { path = joined_path(path, key), unknown = true, text = near.hint(key, sorted_keys(shape.fields)) }
+			return { path = joined_path(path, key), unknown = true, text = near.hint(key, sorted_keys(shape.fields, "string")) }
 		end
 		local problem = M.problem(value[key], inner, joined_path(path, key))
 		if problem then return problem end

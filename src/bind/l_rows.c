@@ -9,6 +9,7 @@
 #include "bind/l_cell.h"
 #include "bind/modules.h"
 #include "data/canon.h"
+#include "data/cast.h"
 #include "data/plan.h"
 
 #define SCHEMA_META "syncrun.schema"
@@ -810,8 +811,21 @@ static const luaL_Reg row_meta[] = {
 	{NULL, NULL},
 };
 
+// is_form(type, text): whether the text is a value of the type as cells hold it
+static int rows_is_form(lua_State *L)
+{
+	enum col_type type = col_type_of(luaL_checkstring(L, 1));
+	size_t len;
+	const char *text = luaL_checklstring(L, 2, &len);
+
+	luaL_argcheck(L, type != COL_TYPE_COUNT, 1, "unknown type");
+	lua_pushboolean(L, cast_is_form(type, text, len));
+	return 1;
+}
+
 static const luaL_Reg functions[] = {
 	{"schema", schema_make},
+	{"is_form", rows_is_form},
 	{"new", rows_make},
 	{"equal", rows_equal},
 	{"diff", rows_diff},

@@ -2,6 +2,7 @@
 --- slip of it hides no difference; and its rules on the source's record are asked. Knows no system.
 local err = require "syncrun.err"
 local near = require "syncrun.near"
+local readable = require "syncrun.readable"
 local script = require "syncrun.model.script"
 local shape = require "syncrun.shape"
 
@@ -16,7 +17,6 @@ local Checks = {}
 Checks.__index = Checks
 
 local NAME = "canonical_name"
-local TEXT_MAX = 2000
 
 local SHAPE = {
 	types = { "table" },
@@ -36,11 +36,9 @@ end
 -- Every field of the list is one of the mapping, and is not left out by `name`.
 local function check_fields(declared, mapping, where)
 	if type(declared.fields) ~= "table" then return end
-	local names = {}
-	for i, field in ipairs(mapping.fields) do names[i] = field.name end
 	for _, name in ipairs(declared.fields) do
 		if not mapping.by_name[name] then
-			fail(where, "the mapping has no field '%s'%s", name, near.hint(name, names))
+			fail(where, "the mapping has no field '%s'%s", name, near.hint(name, mapping:names()))
 		elseif name == NAME and declared.name == false then
 			fail(where, "'%s' is among 'fields', and 'name' is false; which is meant?", NAME)
 		end
@@ -100,15 +98,6 @@ function Checks:left_out()
 end
 
 -- ---- the rules on the source's record
-
--- What a script said, fit for a report: UTF-8, and not without end.
-local function readable(text)
-	if not utf8.len(text) then
-		text = text:gsub("[\128-\255]", function(c) return ("\\x%02x"):format(c:byte()) end)
-	end
-	if #text <= TEXT_MAX then return text end
-	return text:sub(1, utf8.offset(text, 0, TEXT_MAX) - 1) .. "…"
-end
 
 local function place_of(rule)
 	local info = debug.getinfo(rule, "S")

@@ -3,10 +3,11 @@
 --   { name, type, … }   name: of the model and, unless `to` says otherwise, of the column in Postgres and SQLite
 --     source      column in BigQuery (default: the name)
 --     required    the source must have a value
---     transform   a step ("lower", {"truncate_time", "ms"} …), a list of steps, or a function(value, contact)
+--     transform   a list of steps ({ "lower" }, { { "truncate_time", "ms" } } …), a function(value, contact), or both; a
+--                 contact for which it raises is rejected
 --     own         "source": written and validated; "once": written on create only; "target": never written
 --     on_loss     "reject": a contact that a system cannot hold is not sent there; "write": it is, and reported
---     to          per system: false (not there), a name, or { name, type, … }
+--     to          per system (twenty, postgres, sqlite): false (not there), a name, or { name, type, … }
 --
 -- Twenty's names are camelCase, its own words are taken (name, createdAt …); a time there keeps milliseconds.
 

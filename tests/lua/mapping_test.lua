@@ -18,6 +18,91 @@ t.test("mapping: mistakes name the field", function()
 	t.raises(function() mapping.compile(3) end, "mapping")
 end)
 
+t.test("mapping: every slip is refused, with what may be meant", function()
+	local function refusal(...)
+		return t.raises(compile, "mapping", ...).message:gsub("^field '[^']*' of the mapping: ", "")
+	end
+	local function first(...) return (refusal(...)) end
+	t.eq(first { "a", "txet" }, "unknown type 'txet', did you mean 'text'?")
+	t.eq(first { "a", "text", requird = true }, "unknown key 'requird', did you mean 'required'?")
+	t.eq(first { "a", "text", required = "yes" }, "required is true or false, not text")
+	t.eq(first { "a", "text", source = "" }, "source is empty; leave it out or say what it is")
+	t.eq(first { "a", "text", own = "onse" }, "own is 'source', 'once' or 'target', not 'onse', did you mean 'once'?")
+	t.eq(first { "a", "text", transform = 5 }, "transform is a step, a list of steps, or a function last, not a number")
+	t.eq(first { "a", "text", transform = { print, "lower" } }, "a function must be the last transform")
+	t.eq(first { "a", "text", precision = "ms" }, "precision is for timestamps, not for text")
+	t.eq(first { "a", "text", type = "json" }, "its type is given twice")
+	t.eq(first { "a", "text", to = "x" }, "to is a table, not text")
+	t.eq(first { "a", "text", to = { pg = true } }, "to.pg is a name, a table or false, not true")
+	t.eq(first { "a", "text", to = { pg = { "x", name = "y" } } }, "what it is in 'pg' is given twice")
+	t.contains(first { "a", "text", to = { pg = { "x", transform = function() end } } }, "for 'pg' alone")
+	t.contains(first { "a", "text", transform = "frobnicate" }, "the mapping of 'a' names the unknown step 'frobnicate'")
+	t.contains(first { "a", "text", transform = { "lower", "ms" } }, "unknown step 'ms'")
+	local function whole(declaration) return t.raises(mapping.compile, "mapping", declaration).message end
+	t.contains(whole { key = "idd", fields = { { "id", "text" } } }, "did you mean 'id'?")
+	t.contains(whole { key = "id", field = {}, fields = {} }, "unknown key 'field' of the mapping, did you mean 'fields'?")
+	t.contains(whole { key = "id", fields = { { "id", "text" }, nil, { "b", "text" } } }, "a list with a gap")
+	t.contains(whole { key = "id", fields = { id = { "id", "text" } } }, "'id' is no place in it")
+	t.contains(whole { key = "id", fields = { { "id", "text", to = { pg = false } } } },
+		"the key cannot be left out of 'pg'")
+end)
+
+t.test("mapping: no declaration for a system goes unread", function()
+	local known, instead = { "twenty", "postgres" }, { supabase = "postgres" }
+	local function refusal(to, keys)
+		return t.raises(function()
+			local m = compile { "a", "text", to = to }
+			m:check_systems(known, instead)
+			m:for_target("postgres", keys)
+		end, "mapping").message
+	end
+	t.contains(refusal { twentee = "x" },
+		"field 'a' of the mapping: 'to' names the unknown system 'twentee', did you mean 'twenty'?")
+	t.contains(refusal { supabase = "x" }, "'to' names the unknown system 'supabase', did you mean 'postgres'?")
+	t.contains(refusal { hubspot = false }, "unknown system 'hubspot'")
+	t.contains(refusal({ postgres = { "x", "varchar" } }, {}), "unknown key 'type' in what it is in 'postgres'")
+	t.contains(refusal({ postgres = { nam = "x" } }, {}), "did you mean 'name'?")
+	t.contains(refusal { postgres = "id" }, "it and field 'id' are both 'id' in 'postgres'")
+end)
+
+-- The model rows of texts that a function makes of 1, 2, 3.
+local function transformed(kind, fn)
+	local m = compile({ "v", kind, transform = fn })
+	local schema = rows.schema { { "id", "text" }, { "v", kind } }
+	local page = rows.new(schema)
+	for i = 1, 3 do page:add { id = tostring(i) } end
+	return m:to_model(schema)(page)
+end
+
+t.test("mapping: a transform that fails for a contact fails for that contact", function()
+	local model, failed = transformed("text", function(_, row)
+		if row.id == "2" then return row.nothing end
+		return "v" .. row.id
+	end)
+	t.eq({ model[1].v, model[3].v, model:is_null(2, "v") }, { "v1", "v3", true })
+	t.eq(failed, { [2] = "v: its transform failed (unknown field 'nothing' (not a column of these rows))" })
+	local _, all = transformed("text", function(value) return value.x end)
+	t.contains(all[1], "mapping_test.lua:")
+	t.eq(#all, 3)
+end)
+
+t.test("mapping: what a transform returns has the field's type, and is UTF-8", function()
+	local function reason(kind, value)
+		local _, failed = transformed(kind, function() return value end)
+		return failed[1]
+	end
+	t.contains(reason("text", {}), "v: its transform failed (the column 'v' is text and cannot hold this table)")
+	t.contains(reason("text", "caf\xe9"), "v: its transform failed (it returned a text that is not UTF-8)")
+	t.contains(reason("date", "1.2.2026"), "it returned a text that is no date")
+	t.contains(reason("json", "{"), "it returned a text that is no json")
+	t.contains(reason("bool", 1), "cannot hold this number")
+	t.eq(reason("date", "2026-02-01"), nil)
+	t.eq(reason("json", '{"a":1}'), nil)
+	t.eq(reason("bytes", "\xff"), nil)
+	local _, failed = transformed("text", function() end)
+	t.contains(failed[3], "it returned nothing; return nil for no value")
+end)
+
 t.test("mapping: steps run in C, a function last, int64 keys become text", function()
 	local m = compile({ "name", "text", source = "n", transform = { "lower", function(v) return v and v .. "!" end } },
 		{ "full", "text", transform = { { "default_name", "n", "n", "n" } } })

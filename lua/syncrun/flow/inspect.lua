@@ -28,11 +28,19 @@ function M.open(options)
 	return self
 end
 
+-- What the mapping makes of a page of one contact.
+local function mapped_page(self, page)
+	local model, failed = self.mapping:to_model(page:schema())(page)
+	local _, reason = next(failed)
+	if reason then err.raisef("mapping", "%s", reason) end
+	return model
+end
+
 -- The contact's model rows from the source: none, one, or several when its id is repeated.
 local function model_rows(self, id)
 	local model = rows.new(self.mapping:schema())
 	for page in self.source:scan { columns = self.mapping:source_columns(), only = { id } } do
-		local mapped = self.mapping:to_model(page:schema())(page)
+		local mapped = mapped_page(self, page)
 		for i = 1, #mapped do model:append(mapped, i) end
 	end
 	return model
@@ -87,7 +95,7 @@ local function rows_of(self, id)
 	local source, model
 	for page in self.source:scan { columns = self.mapping:source_columns(), only = { id } } do
 		if #page > 1 or source then err.raisef("check", "contact_id '%s' is repeated in BigQuery", id) end
-		source, model = page, self.mapping:to_model(page:schema())(page)
+		source, model = page, mapped_page(self, page)
 	end
 	if not source then err.raisef("check", "contact '%s' is not in BigQuery", id) end
 	return source, model

@@ -171,6 +171,7 @@ local function judge_again(self, pair, e_page, a_page)
 end
 
 local function list_extra(self, key)
+	if self.spool:has(key) then return end -- a row of the source that was set aside
 	self.counts.extra = self.counts.extra + 1
 	self.spool.db:run("INSERT INTO extra (system, k) VALUES (?, ?)", self.label, key)
 end

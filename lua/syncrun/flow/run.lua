@@ -98,19 +98,24 @@ end
 
 -- ---- the snapshot
 
--- The checks of scripts/contacts/checks.lua and the required fields, on the source's own record.
-local function judge_source(run, page, first)
-	local key = run.mapping.key
+-- What is wrong with a contact by the required fields and the checks of scripts/contacts/checks.lua.
+local function issues_of(run, page, i, contact)
+	local list = {}
+	for _, field in ipairs(run.mapping.fields) do
+		if field.required and field.name ~= run.mapping.key and page:is_null(i, field.name) then
+			list[#list + 1] = ("BigQuery: %s is null, a value is required"):format(field.source)
+		end
+	end
+	for _, wrong in ipairs(run.checks:issues(contact)) do list[#list + 1] = "BigQuery: " .. wrong end
+	return list
+end
+
+-- The source's own record is judged; not what a failed transform left of one.
+local function judge_source(run, page, first, failed)
 	for i, contact in page:each() do
-		local function issue(reason)
+		for _, reason in ipairs(failed[i] and {} or issues_of(run, page, i, contact)) do
 			run.source_issues[#run.source_issues + 1] = { pos = first + i, reason = reason }
 		end
-		for _, field in ipairs(run.mapping.fields) do
-			if field.required and field.name ~= key and page:is_null(i, field.name) then
-				issue(("BigQuery: %s is null, a value is required"):format(field.source))
-			end
-		end
-		for _, wrong in ipairs(run.checks:issues(contact)) do issue("BigQuery: " .. wrong) end
 	end
 end
 
@@ -158,10 +163,11 @@ local function take_snapshot(run)
 	if not run.selection.chain then say_head(run) end -- not earlier: a refused query or a bad mapping prints nothing
 	while page do
 		frame.check_deadline(run)
-		local model = to_model(page)
+		local model, failed = to_model(page)
 		run.spool:add(model)
 		run.ledger:see(model, run.mapping.key)
-		judge_source(run, model, n)
+		for i, reason in pairs(failed) do run.spool:reject(n + i, reason) end
+		judge_source(run, model, n, failed)
 		judge_values(run, model, n)
 		record_source_issues(run)
 		n = n + #page
@@ -249,13 +255,16 @@ local function reread_source(run)
 	again:seal()
 	local before, now = run.spool:pages(), again:pages()
 	local merger, changed = rows.merger(run.spool.schema, run.spool.schema, run.mapping.key), 0
-	local page = before()
+	local page, now_page = before(), now()
 	merger:expected(page)
-	merger:actual(now())
+	merger:actual(now_page)
 	while true do
 		local need = merger:step()
 		local found = merger:take()
-		changed = changed + #found.differ + #found.extra
+		changed = changed + #found.differ
+		for _, j in ipairs(found.extra) do -- a row that was set aside is no new one
+			if not run.spool:has(now_page:text(j, run.mapping.key)) then changed = changed + 1 end
+		end
 		for _, pair in ipairs(found.differ) do run.spool:remark(page:text(pair.e, run.mapping.key), REMARK) end
 		for _, i in ipairs(found.missing) do
 			run.spool:find { key = page:text(i, run.mapping.key), system = "BigQuery", phase = "validate", kind = "missing",
@@ -266,7 +275,8 @@ local function reread_source(run)
 			page = before()
 			merger:expected(page)
 		else
-			merger:actual(now())
+			now_page = now()
+			merger:actual(now_page)
 		end
 	end
 	again:close()

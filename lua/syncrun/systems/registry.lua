@@ -26,11 +26,16 @@ local function local_system(config, mapping)
 	return sqlite.new(section, mapping)
 end
 
+-- What systems are called in a mapping, and what people may say instead.
+local IN_MAPPINGS = { "twenty", "postgres", "sqlite" }
+local INSTEAD = { crm = "twenty", supabase = "postgres", ["local"] = "sqlite", local_db = "sqlite" }
+
 --- The source and the targets. A target that is not configured is {label=, skipped=why}.
 ---@param config table of syncrun.config
 ---@param mapping syncrun.Mapping
 ---@return table source, table[] targets
 function M.open(config, mapping)
+	mapping:check_systems(IN_MAPPINGS, INSTEAD)
 	local source = bigquery.new(merged(config.bigquery or {}, { key = mapping.by_name[mapping.key].source }))
 	return source, {
 		config.twenty and twenty.new(config.twenty, mapping) or

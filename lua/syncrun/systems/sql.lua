@@ -28,7 +28,7 @@ end
 ---@return { name: string, type: string, field: syncrun.Field, from: string, steps: table[], own: string }[]
 function M.columns(mapping, system, steps_for)
 	local columns = {}
-	for _, entry in ipairs(mapping:for_target(system)) do
+	for _, entry in ipairs(mapping:for_target(system, {})) do
 		local field, target = entry.field, entry.target
 		local steps = {}
 		if field.precision then steps[1] = { "truncate_time", field.precision } end

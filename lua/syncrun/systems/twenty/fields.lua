@@ -121,10 +121,22 @@ local KINDS = {
 		steps = always("json_shape", "json_empty_object_to_null", "json_unique_keys", "json_js_numbers", "utf8", "no_nul") },
 }
 
+local KIND_NAMES = {}
+for name in pairs(KINDS) do KIND_NAMES[#KIND_NAMES + 1] = name end
+table.sort(KIND_NAMES)
+
 -- What a field becomes whose mapping says nothing of Twenty.
 local KIND_OF = {
 	text = "TEXT", bool = "BOOLEAN", date = "DATE", timestamp = "DATE_TIME", json = "RAW_JSON", int64 = "NUMBER",
 	float64 = "NUMBER", decimal = "NUMBER",
+}
+
+-- What a mapping may say of a field in Twenty, beside its name.
+local TARGET = {
+	type = { types = { "text" }, one_of = KIND_NAMES }, unique = { types = { "boolean" } },
+	standard = { types = { "boolean" } }, options = { types = { "list" }, items = { types = { "text" }, filled = true } },
+	label = { types = { "text" }, filled = true }, last_name = { types = { "text" }, filled = true },
+	precision = { types = { "text" }, one_of = { "ms", "s" } },
 }
 
 -- Twenty's names are camelCase.
@@ -158,7 +170,7 @@ end
 ---@return syncrun.TwentyColumn[]
 function M.columns(mapping, settings)
 	local columns, key = {}, nil
-	for _, entry in ipairs(mapping:for_target "twenty") do
+	for _, entry in ipairs(mapping:for_target("twenty", TARGET)) do
 		local column = compile(entry, settings)
 		if entry.field.name == mapping.key then
 			key = column

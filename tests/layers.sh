@@ -46,7 +46,7 @@ c_rules() {
 	includes '(lua[0-9.]*/)?(lua|lauxlib|lualib|luaconf)\.hp?' $(files src/base src/io src/data) |
 		report "Lua is for src/bind and src/host"
 	library 'curl/' src/io/http.c src/io/loop.c
-	library 'libpq|postgresql/' src/io/pg.c
+	library 'libpq|postgresql/' src/io/pg.c src/io/pg_uri.c
 	library 'sqlite3' src/io/sqlite.c
 	library 'microhttpd' src/io/http_server.c
 	library 'openssl/' src/io/crypto.c

@@ -62,6 +62,23 @@ function M.connect(uri, options)
 	return handle(c.connect(uri, name, o.application_name or "syncrun", o.timeout or 10), name, o.query_timeout, 0)
 end
 
+--- What a URI or keyword string says, without connecting; every password in it is a secret from now on. Raises kind
+--- config, code "uri", when libpq cannot read it.
+---@param uri string
+---@param name string? what the message calls the server
+---@return { where: string, user: string } where: "db.example.com:5432, database 'postgres'"
+function M.describe(uri, name)
+	local where, user = c.describe(uri, name or "postgres")
+	return { where = where, user = user }
+end
+
+--- Is this text meant for libpq (postgresql://…, or "host=… dbname=…"), and no path?
+---@param text string
+---@return boolean
+function M.is_uri(text)
+	return c.is_meant(text)
+end
+
 --- A parameter of type bytea.
 ---@param s string
 function M.bytes(s)

@@ -3,6 +3,7 @@
 #include <lauxlib.h>
 #include <limits.h>
 #include <lua.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #include "bind/pg_values.h"
 #include "bind/task.h"
 #include "io/pg.h"
+#include "io/pg_uri.h"
 
 #define HANDLE_META "syncrun.postgres.connection"
 
@@ -691,6 +693,30 @@ static int l_copy_page(lua_State *L)
 	return wait_for(L, o, o->page != NULL, &err);
 }
 
+// describe(uri, name) -> where, user: without a connection. Registers the secrets.
+static int l_describe(lua_State *L)
+{
+	char where[PG_WHERE_SIZE], user[128];
+	struct err err;
+	struct pg_uri *uri = pg_uri_parse(luaL_checkstring(L, 1), luaL_checkstring(L, 2), &err);
+
+	if (uri == NULL)
+		return err_raise(L, &err);
+	snprintf(where, sizeof where, "%s", pg_uri_where(uri));
+	snprintf(user, sizeof user, "%s", pg_uri_get(uri, "user") != NULL ? pg_uri_get(uri, "user") : "");
+	pg_uri_free(uri); // before Lua may raise
+	lua_pushstring(L, where);
+	lua_pushstring(L, user);
+	return 2;
+}
+
+// is_meant(text) -> boolean: is it for libpq?
+static int l_is_meant(lua_State *L)
+{
+	lua_pushboolean(L, pg_uri_is_meant(luaL_checkstring(L, 1)));
+	return 1;
+}
+
 // check_columns(result.columns, schema): raises when COPY's binary form of a column does not fit its type.
 static int l_check_columns(lua_State *L)
 {
@@ -714,7 +740,7 @@ static int l_check_columns(lua_State *L)
 int luaopen_syncrun_postgres(lua_State *L)
 {
 	static const luaL_Reg functions[] = {{"connect", l_connect}, {"bytes", l_pg_bytes}, {"text_array", l_pg_text_array},
-		{"check_columns", l_check_columns}, {NULL, NULL}};
+		{"check_columns", l_check_columns}, {"describe", l_describe}, {"is_meant", l_is_meant}, {NULL, NULL}};
 	static const luaL_Reg methods[] = {{"close", handle_close}, {"status", handle_status}, {"query", l_query},
 		{"script", l_script}, {"pipeline", l_pipeline}, {"write_rows", l_write_rows}, {"stream", l_stream},
 		{"next_row", l_next_row}, {"skip", l_skip}, {"copy_begin", l_copy_begin}, {"copy_put", l_copy_put},

@@ -1,4 +1,4 @@
-// libpq over the loop. The only file that sees libpq-fe.h. Knows nothing of Lua or of pages of rows.
+// libpq over the loop. With pg_uri.c the only file that sees libpq-fe.h. Knows nothing of Lua or of pages of rows.
 //
 // libpq may change its socket at any step, so no watch outlives a step: each wait registers the socket anew.
 #include "io/pg.h"
@@ -10,15 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/log.h"
 #include "base/redact.h"
 #include "base/thread.h"
 #include "io/loop.h"
+#include "io/pg_uri.h"
 #include "io/resolve.h"
 
-enum { HOSTS_MAX = 16, HOST_SIZE = 256, PORT_SIZE = 16, KEYWORDS_MAX = 96, SQLSTATE_LEN = 5 };
+enum { KEYWORDS_MAX = 96, SQLSTATE_LEN = 5 };
 
 enum state {
 	CLOSED,
@@ -30,12 +30,6 @@ enum state {
 	COPYING_OUT
 };
 
-// The hosts of the URI, while their names are looked up.
-struct target {
-	char host[HOST_SIZE], port[PORT_SIZE];
-	int lookup; // index in pg->resolve, or -1
-};
-
 struct pg {
 	PGconn *conn;
 	enum state state;
@@ -44,17 +38,15 @@ struct pg {
 	void (*ready)(void *ctx);
 	void *ctx;
 	// Until the connection attempt begins:
-	PQconninfoOption *options, *defaults;
-	struct resolve *resolve;
+	struct pg_uri *uri;
+	struct resolve *resolve; // of those of its hosts that need it, in their order
 	bool resolved;
-	struct target targets[HOSTS_MAX];
-	size_t ntargets;
 	// While a statement runs:
 	bool lost, pipeline;
 	size_t answered;  // statements of the pipeline that are done
 	struct err first; // its first error
 	char *chunk;      // libpq's memory of the last COPY chunk
-	char name[64], application[64], where[512], why[128];
+	char name[64], application[64], where[PG_WHERE_SIZE], why[128];
 };
 
 struct pg *pg_new(void)
@@ -68,11 +60,10 @@ struct pg *pg_new(void)
 	return pg;
 }
 
-static void forget_options(struct pg *pg)
+static void forget_uri(struct pg *pg)
 {
-	PQconninfoFree(pg->options);
-	PQconninfoFree(pg->defaults);
-	pg->options = pg->defaults = NULL;
+	pg_uri_free(pg->uri);
+	pg->uri = NULL;
 	resolve_free(pg->resolve);
 	pg->resolve = NULL;
 }
@@ -90,7 +81,7 @@ static void close_now(struct pg *pg, const char *why)
 		return;
 	watch_stop(&pg->watch);
 	pg->ready = NULL;
-	forget_options(pg);
+	forget_uri(pg);
 	drop_chunk(pg);
 	PQfinish(pg->conn); // never blocks: the socket is non-blocking, and the farewell is sent as far as it goes
 	pg->conn = NULL;
@@ -240,149 +231,6 @@ static void note_error(struct pg *pg, const PGresult *res)
 
 // ---- connecting ----
 
-static const char *option_get(const PQconninfoOption *list, const char *keyword)
-{
-	for (; list != NULL && list->keyword != NULL; list++)
-		if (strcmp(list->keyword, keyword) == 0)
-			return list->val != NULL && list->val[0] != '\0' ? list->val : NULL;
-	return NULL;
-}
-
-// What the URI says, else the environment.
-static const char *effective(const struct pg *pg, const char *keyword)
-{
-	const char *value = option_get(pg->options, keyword);
-
-	return value != NULL ? value : option_get(pg->defaults, keyword);
-}
-
-// Item i of a list separated by commas; a list of one item stands for all.
-static bool list_item(const char *list, size_t i, char *out, size_t size)
-{
-	const char *at = list != NULL ? list : "";
-	size_t len;
-
-	if (strchr(at, ',') == NULL)
-		i = 0;
-	for (; i > 0 && at != NULL; i--) {
-		at = strchr(at, ',');
-		at = at != NULL ? at + 1 : NULL;
-	}
-	len = at != NULL ? strcspn(at, ",") : 0;
-	if (at == NULL || len >= size)
-		return false;
-	memcpy(out, at, len);
-	out[len] = '\0';
-	return true;
-}
-
-static void register_secret(const char *text, size_t len)
-{
-	if (text != NULL && len > 0)
-		redact_add(text, len);
-}
-
-// The password as it is spelled inside a URI, also when the rest of the URI cannot be parsed: up to the first @, and,
-// when it holds an @ itself, up to the last.
-static void register_raw_password(const char *uri)
-{
-	const char *start = strstr(uri, "://"), *first, *last, *colon;
-
-	if (start == NULL)
-		return;
-	start += 3;
-	first = strchr(start, '@');
-	last = strrchr(start, '@');
-	colon = first != NULL ? memchr(start, ':', (size_t)(first - start)) : NULL;
-	if (colon == NULL)
-		return;
-	register_secret(colon + 1, (size_t)(first - colon - 1));
-	register_secret(colon + 1, (size_t)(last - colon - 1));
-}
-
-static void register_secrets(const PQconninfoOption *list)
-{
-	static const char *const keywords[] = {"password", "sslpassword"};
-
-	for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++) {
-		const char *value = option_get(list, keywords[i]);
-		register_secret(value, value != NULL ? strlen(value) : 0);
-	}
-}
-
-// A password with a bare @ or / is read by libpq as a part of the host, port or database, and would be shown as such.
-static bool is_torn(const struct pg *pg)
-{
-	const char *host = option_get(pg->options, "host"), *port = option_get(pg->options, "port");
-	const char *dbname = option_get(pg->options, "dbname");
-
-	return (host != NULL && strchr(host + 1, '@') != NULL) || (dbname != NULL && strchr(dbname, '@') != NULL) ||
-		   (port != NULL && port[strspn(port, "0123456789,")] != '\0');
-}
-
-static bool parse(struct pg *pg, const char *uri, struct err *err)
-{
-	char *message = NULL;
-
-	register_raw_password(uri);
-	pg->options = PQconninfoParse(uri, &message);
-	if (message != NULL)
-		PQfreemem(message); // it may quote the password, so it is never shown
-	if (pg->options == NULL || is_torn(pg))
-		return err_set(err, ERR_CONFIG, "uri",
-			"cannot read the URI of '%s' (it is not a libpq URI or keyword string); write "
-			"postgresql://user:password@host:port/database, with %% @ : / ? # of the password as %%25 %%40 %%3A %%2F "
-			"%%3F %%23",
-			pg->name);
-	pg->defaults = PQconndefaults();
-	register_secrets(pg->options);
-	register_secrets(pg->defaults);
-	return true;
-}
-
-static void describe_target(struct pg *pg)
-{
-	const char *dbname = effective(pg, "dbname");
-	size_t used = 0;
-
-	pg->where[0] = '\0';
-	for (size_t i = 0; i < pg->ntargets && used + 1 < sizeof pg->where; i++) {
-		const struct target *t = &pg->targets[i];
-		int n = snprintf(pg->where + used, sizeof pg->where - used, "%s%s:%s", i > 0 ? ", " : "",
-			t->host[0] != '\0' ? t->host : "local socket", t->port[0] != '\0' ? t->port : "5432");
-		used += n > 0 ? (size_t)n : 0;
-	}
-	if (dbname != NULL && used + 1 < sizeof pg->where)
-		snprintf(pg->where + used, sizeof pg->where - used, ", database '%s'", dbname);
-}
-
-// Fill pg->targets. A host needs a lookup unless it is a socket folder, digits or empty.
-static bool list_targets(struct pg *pg, const char **names, size_t *nnames, struct err *err)
-{
-	const char *hosts = effective(pg, "host"), *addresses = effective(pg, "hostaddr"), *ports = effective(pg, "port");
-	const char *list = hosts != NULL ? hosts : addresses;
-	size_t n = 1;
-
-	for (const char *p = list; p != NULL && (p = strchr(p, ',')) != NULL; p++)
-		n++;
-	if (n > HOSTS_MAX)
-		return err_set(err, ERR_CONFIG, "uri", "the URI of '%s' names %zu hosts (at most %d)", pg->name, n, HOSTS_MAX);
-	for (size_t i = 0; i < n; i++) {
-		struct target *t = &pg->targets[i];
-		if (!list_item(list, n == 1 ? 0 : i, t->host, sizeof t->host) || !list_item(ports, i, t->port, sizeof t->port))
-			return err_set(
-				err, ERR_CONFIG, "uri", "the URI of '%s' has a host or port list that does not fit", pg->name);
-		t->lookup = -1;
-		if (addresses == NULL && t->host[0] != '\0' && t->host[0] != '/' && t->host[0] != '@' &&
-			!resolve_is_numeric(t->host)) {
-			t->lookup = (int)*nnames;
-			names[(*nnames)++] = t->host;
-		}
-	}
-	pg->ntargets = n;
-	return true;
-}
-
 static void on_notice(void *arg, const char *message)
 {
 	const struct pg *pg = arg;
@@ -416,10 +264,11 @@ static bool is_replaced(const char *keyword, bool hosts)
 static bool start_libpq(struct pg *pg, const struct buf *hosts, struct err *err)
 {
 	struct pairs pairs = {.n = 0};
+	const char *keyword, *value;
 
-	for (const PQconninfoOption *o = pg->options; o->keyword != NULL; o++)
-		if (o->val != NULL && !is_replaced(o->keyword, hosts != NULL))
-			pair_add(&pairs, o->keyword, o->val);
+	for (size_t i = 0; pg_uri_option(pg->uri, i, &keyword, &value); i++)
+		if (!is_replaced(keyword, hosts != NULL))
+			pair_add(&pairs, keyword, value);
 	if (hosts != NULL) {
 		pair_add(&pairs, "host", hosts[0].data);
 		pair_add(&pairs, "hostaddr", hosts[1].data);
@@ -427,14 +276,15 @@ static bool start_libpq(struct pg *pg, const struct buf *hosts, struct err *err)
 	}
 	pair_add(&pairs, "client_encoding", "UTF8");
 	pair_add(&pairs, "fallback_application_name", pg->application);
-	if (option_get(pg->options, "gssencmode") == NULL)
+	if (pg_uri_given(pg->uri, "gssencmode") == NULL)
 		pair_add(&pairs, "gssencmode", "disable"); // Kerberos may look up names and tickets, blocking
 	pg->conn = PQconnectStartParams(pairs.keys, pairs.values, 0);
 	if (pg->conn == NULL)
 		return err_no_memory(err);
 	PQsetNoticeProcessor(pg->conn, on_notice, pg);
 	PQsetErrorVerbosity(pg->conn, PQERRORS_VERBOSE); // the one way to the SQLSTATE of a refused connection
-	register_secret(PQpass(pg->conn), PQpass(pg->conn) != NULL ? strlen(PQpass(pg->conn)) : 0);
+	if (PQpass(pg->conn) != NULL)
+		redact_add(PQpass(pg->conn), strlen(PQpass(pg->conn))); // it may be of a password or service file
 	pg->state = CONNECTING;
 	pg->events = POLLOUT;
 	return true;
@@ -445,25 +295,26 @@ static bool put_item(struct buf *list, const char *item)
 	return (list->data == NULL || buf_putc(list, ',')) && buf_puts(list, item);
 }
 
-static bool put_target(struct buf hosts[3], const struct target *t, const char *address)
+static bool put_host(struct buf hosts[3], const struct pg_host *h, const char *address)
 {
-	return put_item(&hosts[0], t->host) && put_item(&hosts[1], address) &&
-		   put_item(&hosts[2], t->port[0] != '\0' ? t->port : "5432");
+	return put_item(&hosts[0], h->host) && put_item(&hosts[1], address) &&
+		   put_item(&hosts[2], h->port[0] != '\0' ? h->port : "5432");
 }
 
 // One entry for each address of each host, so that libpq tries them all. False when memory runs out.
-static bool expand_targets(struct pg *pg, struct buf hosts[3])
+static bool expand_hosts(struct pg *pg, struct buf lists[3])
 {
-	char address[HOST_SIZE];
+	char address[PG_HOST_SIZE];
+	size_t n, looked_up = 0;
+	const struct pg_host *hosts = pg_uri_hosts(pg->uri, &n);
 
-	for (size_t i = 0; i < pg->ntargets; i++) {
-		const struct target *t = &pg->targets[i];
-		if (t->lookup < 0 && !put_target(hosts, t, ""))
+	for (size_t i = 0; i < n; i++) {
+		if (!hosts[i].lookup && !put_host(lists, &hosts[i], ""))
 			return false;
-		for (size_t k = 0;
-			 t->lookup >= 0 && resolve_address(pg->resolve, (size_t)t->lookup, k, address, sizeof address); k++)
-			if (!put_target(hosts, t, address))
+		for (size_t k = 0; hosts[i].lookup && resolve_address(pg->resolve, looked_up, k, address, sizeof address); k++)
+			if (!put_host(lists, &hosts[i], address))
 				return false;
+		looked_up += hosts[i].lookup;
 	}
 	return true;
 }
@@ -484,7 +335,7 @@ static bool start_resolved(struct pg *pg, struct err *err)
 	struct buf hosts[3] = {{0}};
 	bool ok;
 
-	if (!expand_targets(pg, hosts))
+	if (!expand_hosts(pg, hosts))
 		ok = err_no_memory(err);
 	else if (hosts[0].data == NULL)
 		ok = fail_lookup(pg, err);
@@ -493,7 +344,7 @@ static bool start_resolved(struct pg *pg, struct err *err)
 	for (int i = 0; i < 3; i++)
 		buf_free(&hosts[i]);
 	if (ok)
-		forget_options(pg);
+		forget_uri(pg);
 	return ok;
 }
 
@@ -508,21 +359,27 @@ static void on_resolved(void *ctx)
 		ready(pg->ctx);
 }
 
-static bool begin(struct pg *pg, const char *uri, struct err *err)
+static bool begin(struct pg *pg, const char *text, struct err *err)
 {
-	const char *names[HOSTS_MAX];
-	size_t n = 0;
+	const char *names[PG_HOSTS_MAX];
+	const struct pg_host *hosts;
+	size_t nhosts, n = 0;
 
-	if (!parse(pg, uri, err) || !list_targets(pg, names, &n, err))
+	pg->uri = pg_uri_parse(text, pg->name, err);
+	if (pg->uri == NULL)
 		return false;
-	describe_target(pg);
+	snprintf(pg->where, sizeof pg->where, "%s", pg_uri_where(pg->uri));
+	hosts = pg_uri_hosts(pg->uri, &nhosts);
+	for (size_t i = 0; i < nhosts; i++)
+		if (hosts[i].lookup)
+			names[n++] = hosts[i].host;
 	if (n > 0) {
 		pg->resolve = resolve_start(names, n, on_resolved, pg, err);
 		return pg->resolve != NULL;
 	}
 	if (!start_libpq(pg, NULL, err))
 		return false;
-	forget_options(pg);
+	forget_uri(pg);
 	return true;
 }
 

@@ -47,7 +47,7 @@ end
 
 local function begin(dir, options)
 	local l = ledger.open(dir)
-	local before = l:start { options = options or {}, config = { state = dir, mapping = "none", checks = "none" },
+	local before = l:start { options = options or {}, settings = { state = dir }, mapping = "none", checks = "none",
 		folder = dir .. "/runs/x" }
 	return l, before
 end
@@ -309,14 +309,12 @@ test("the failures of a run are its own", function()
 	end)
 end)
 
-test("settings are kept without secrets, texts masked and cut", function()
+test("settings are kept as they are given, texts masked and cut", function()
 	with_folder(function(dir)
 		log.secret "canary-of-the-ledger"
 		local l = ledger.open(dir)
-		l:start { options = { only = { "canary-of-the-ledger" } }, folder = "f", config = {
-			state = dir, twenty = { url = "http://x", key = "another-canary-0815" },
-			supabase = { url = "postgresql://u:canary-of-the-ledger@h/d" },
-		} }
+		l:start { options = { only = { "canary-of-the-ledger" } }, folder = "f",
+			settings = { state = dir, twenty = { url = "http://x/canary-of-the-ledger" } } }
 		l:see(model(KEYS), "id")
 		l:failed(send(l, { "a" }), err.new { kind = "http", message = "with canary-of-the-ledger in it", reject = true,
 			request = "Bearer canary-of-the-ledger", response = ("ü"):rep(5000) })
@@ -326,7 +324,6 @@ test("settings are kept without secrets, texts masked and cut", function()
 			local text = file and file:read "a" or ""
 			if file then file:close() end
 			t.eq(text:find("canary-of-the-ledger", 1, true), nil, name)
-			t.eq(text:find("another-canary-0815", 1, true), nil, name)
 		end
 		local other <close> = sqlite.open(dir .. "/ledger.db", { mode = "rw" })
 		local response = other:one("SELECT response FROM attempt WHERE mode = 'create'").response

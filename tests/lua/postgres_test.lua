@@ -40,6 +40,56 @@ local function test(name, fn)
 	t.test("postgres: " .. name, fn)
 end
 
+-- Every form that libpq takes, and broken ones: {text, what describe says or nil, the secret}. # is the password.
+local FORMS = {
+	{ "postgresql://u:#@db.example.com:5433/x", "db.example.com:5433, database 'x', u" },
+	{ "postgres://u:#@h1,h2:1/x?connect_timeout=3", "h1:5432, h2:1, database 'x', u" },
+	{ "postgresql://h/x?user=u&password=#", "h:5432, database 'x', u" },
+	{ "postgresql://u@h/x?sslmode=disable&password=#&sslpassword=#", "h:5432, database 'x', u" },
+	{ "host=h dbname=x user=u password=#", "h:5432, database 'x', u" },
+	{ "host = h  dbname='x y' user=u password = '#'", "h:5432, database 'x y', u" },
+	{ "postgresql://u:#@h:port/x" }, { "postgresql://u:#/@h/x", nil, "#/" }, { "postgresql://u:x@#@h/x", nil, "x@#" },
+	{ "postgresql://h/x?password=#&nonsense=1" }, { "postgresql://h/x?nonsense&password=#" },
+	{ "host=h password='#" }, { "host=h passwrd password=#" }, { "host=h dbname='postgresql://u:#@h/x'" },
+	{ "dbname = 'host=h password=#'" }, { "postgresql://u:#%zz@h/x", nil, "#%zz" },
+}
+
+t.test("postgres: every password of a connection string is a secret, whatever else is wrong with it", function()
+	for i, form in ipairs(FORMS) do
+		local password = ("canary-%d-pass"):format(i)
+		local text = form[1]:gsub("#", password)
+		local said, e = err.try(postgres.describe, text, "p")
+		t.eq(said and ("%s, %s"):format(said.where, said.user), form[2], form[1])
+		t.ok(not (e and e.message:find(password, 1, true)), form[1])
+		local whole = (form[3] or "#"):gsub("#", password)
+		t.eq(require "syncrun.log".redact("x " .. whole .. " y"), "x *** y", form[1])
+	end
+end)
+
+t.test("postgres: a password spelled with % is a secret in both spellings", function()
+	local redact = require "syncrun.log".redact
+	for _, text in ipairs { "postgresql://u:a%%62cdefg%s@h/x", "postgresql://h/x?password=a%%62cdefg%s",
+		"postgresql://h:bad/x?password=a%%62cdefg%s" } do
+		for mark = 1, 2 do
+			err.try(postgres.describe, text:format(mark))
+			t.eq(redact(("abcdefg%d a%%62cdefg%d"):format(mark, mark)), "*** ***", text)
+		end
+	end
+	err.try(postgres.describe, "host=h password='it''s \\'quoted\\' here' dbname=")
+	err.try(postgres.describe, "host=h password='it is \\'quoted\\' here'")
+	t.eq(redact "it is 'quoted' here", "***")
+end)
+
+t.test("postgres: what is meant for libpq, and what is a path", function()
+	for text, meant in pairs {
+		["postgres://h/x"] = true, ["postgresql://"] = true, ["PostgreSQL://h"] = true, ["host=h"] = true,
+		[" dbname = 'x"] = true, ["service=x"] = true, ["postgres.db"] = false, ["contacts.db"] = false, ["a=b.db"] = false,
+		["postgresql"] = false, [""] = false, ["/tmp/host=h"] = false, ["host"] = false,
+	} do
+		t.eq(postgres.is_uri(text), meant, text)
+	end
+end)
+
 test("values are typed, NULL is absent", function()
 	local db <close> = connect()
 	local res = db:query [[SELECT 1::int2 AS i2, -2147483648 AS i4, 9223372036854775807 AS i8, true AS yes, false AS no,

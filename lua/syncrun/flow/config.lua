@@ -23,6 +23,7 @@ local GENERAL = {
 			one_of = { "twenty", "supabase", "local", "local_db" } } },
 	},
 	variables = { table = { "SYNCRUN_TABLE" }, state = { "SYNCRUN_STATE" } },
+	kept = { "table", "state", "mapping", "checks", "settle", "require" },
 	defaults = {
 		table = "contacts_master", state = ".syncrun", mapping = "contacts.mapping", checks = "contacts.checks",
 	},
@@ -80,11 +81,14 @@ local function all_variables()
 end
 
 local function register_secrets(config)
-	if config.twenty and config.twenty.key then log.secret(config.twenty.key) end
-	local uris = { config.supabase and config.supabase.url or "", config.local_db and config.local_db.path or "" }
-	for _, uri in ipairs(uris) do
-		local password = uri:match "^%w+://[^/@]*:([^/@]+)@"
-		if password then log.secret(password) end
+	for name, section in pairs(usual) do
+		local values = config[name] or {}
+		for _, secret in ipairs(section.secrets or {}) do
+			if values[secret] then log.secret(values[secret]) end
+		end
+		for address, shown in pairs(section.addresses or {}) do
+			if values[address] then shown(values[address]) end
+		end
 	end
 end
 
@@ -120,6 +124,22 @@ function M.load(options)
 	end
 	check_required(config, options.file)
 	return config
+end
+
+local function kept_of(values, section)
+	local kept = {}
+	for _, name in ipairs(section.kept) do kept[name] = values[name] end
+	for name, shown in pairs(section.addresses or {}) do kept[name] = values[name] and shown(values[name]) end
+	return kept
+end
+
+--- What of the settings may be kept on record: those that are listed for it, addresses without what is secret in them.
+---@param config table
+---@return table
+function M.kept(config)
+	local kept = kept_of(config, GENERAL)
+	for name, section in pairs(usual) do kept[name] = config[name] and kept_of(config[name], section) end
+	return kept
 end
 
 return M

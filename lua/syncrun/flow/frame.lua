@@ -1,5 +1,6 @@
 --- What surrounds a run: one writer at a time, its place in the ledger, what an interrupted one left behind, the
 --- deadline, and how it ends. Knows nothing of what the run does.
+local config_of = require "syncrun.flow.config"
 local err = require "syncrun.err"
 local file = require "syncrun.file"
 local host = require "syncrun.host"
@@ -73,7 +74,8 @@ function M.enter(run)
 	run.lock = lock.take(state)
 	run.ledger = ledger_of.open(state)
 	run.folder = ("%s/runs/%s-%d"):format(state, time.format(time.now(), 0):gsub("[:-]", ""), host.pid())
-	local before = run.ledger:start { options = options, config = run.config, script = arg and arg[0], folder = run.folder,
+	local before = run.ledger:start { options = options, settings = config_of.kept(run.config),
+		mapping = run.config.mapping, checks = run.config.checks, script = arg and arg[0], folder = run.folder,
 		report = options.report }
 	clean_up(run.ledger, run.folder)
 	if before then

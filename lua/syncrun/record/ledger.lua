@@ -2,7 +2,7 @@
 --- open to any SQL tool while a run goes on. It is a record, never the truth: lost, it is made anew by reading.
 ---
 ---   meta      version of this schema, oldest migration first
----   run       one row a run: when, exit code (NULL: it was interrupted), options, settings without secrets, digests of
+---   run       one row a run: when, exit code (NULL: it was interrupted), options, settings that may be kept, digests of
 ---             the script, the mapping and the checks, totals, folder of its report
 ---   attempt   one row for every request that should change something (mode create, update), and one for every reading
 ---             of a system (mode read); ids grow, so that of two of them it is plain which began first.
@@ -234,20 +234,6 @@ end
 
 -- ---- runs
 
-local SECRET = { key = true, credentials = true, password = true, token = true }
-
-local function without_secrets(settings)
-	local out = {}
-	for name, value in pairs(settings) do
-		if type(value) == "table" then
-			out[name] = without_secrets(value)
-		elseif not SECRET[name] and type(value) ~= "function" then
-			out[name] = value
-		end
-	end
-	return #settings > 0 and json.array(out) or json.object(out)
-end
-
 local function text_of(value)
 	return log.redact(json.encode(value))
 end
@@ -276,7 +262,8 @@ local function close_interrupted(db)
 end
 
 --- Begin a run. Returns the one before when it was interrupted: its id, folder, and the contacts it had in flight.
----@param about { options: table, config: table, script: string?, folder: string, report: string? }
+---@param about { options: table, settings: table, script: string?, mapping: string?, checks: string?, folder: string,
+--- report: string? } settings: only what may be kept
 ---@return { id: integer, folder: string?, contacts: integer }?
 function Ledger:start(about)
 	local interrupted
@@ -284,8 +271,8 @@ function Ledger:start(about)
 		interrupted = close_interrupted(db)
 		db:run([[INSERT INTO run (started_at, status, folder, report, options, settings, script_digest, mapping_digest,
 			checks_digest) VALUES (?, 'running', ?, ?, ?, ?, ?, ?, ?)]], now(), about.folder, about.report,
-			text_of(json.object(about.options)), text_of(without_secrets(about.config)), digest_of(about.script),
-			digest_of(about.config.mapping), digest_of(about.config.checks))
+			text_of(json.object(about.options)), text_of(json.object(about.settings)), digest_of(about.script),
+			digest_of(about.mapping), digest_of(about.checks))
 		self.run = db:last_insert_rowid()
 	end)
 	return interrupted

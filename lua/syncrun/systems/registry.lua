@@ -1,5 +1,6 @@
 --- The configured systems: which there are, under which label, and how each is made from the settings.
 local bigquery = require "syncrun.systems.bigquery"
+local client = require "syncrun.postgres"
 local err = require "syncrun.err"
 local postgres = require "syncrun.systems.postgres"
 local sqlite = require "syncrun.systems.sqlite"
@@ -20,7 +21,7 @@ end
 
 local function local_system(config, mapping)
 	local section = merged(config.local_db, { table = config.table, label = "Local" })
-	if section.path:find "^postgres" then
+	if client.is_uri(section.path) then
 		return postgres.new(merged(section, { url = section.path, name = "local" }), mapping)
 	end
 	return sqlite.new(section, mapping)

@@ -1,14 +1,31 @@
 --- The usual systems under the words of the config file: what may be set, which environment variables carry it (the first
 --- one that has a value wins), what holds without.
 local bigquery = require "syncrun.systems.bigquery.settings"
+local err = require "syncrun.err"
+local postgres = require "syncrun.postgres"
 local twenty = require "syncrun.systems.twenty.settings"
+local url = require "syncrun.url"
 
 local TABLE = { types = { "text" }, filled = true }
+
+-- A connection string as it may be shown.
+local function shown(uri)
+	local said, e = err.try(postgres.describe, uri)
+	return e and "(not readable)" or ("%s, user '%s'"):format(said.where, said.user)
+end
+
+local function shown_place(path)
+	return postgres.is_uri(path) and shown(path) or path
+end
 
 ---@class syncrun.Section
 ---@field settings table<string, syncrun.Shape>
 ---@field variables table<string, string[]>
 ---@field defaults table<string, any>?
+---@field secrets string[]? settings whose whole value is secret
+---@field addresses table<string, fun(value: string): string>? settings that may hold a secret: what may be shown of them;
+--- calling it makes the rest a secret
+---@field kept string[] the other settings that may be kept on record; what is in no list is not
 ---@field absent string? why a target is not configured; without it the section cannot be false
 
 ---@type table<string, syncrun.Section>
@@ -27,15 +44,21 @@ return {
 			where = { "BIGQUERY_WHERE" },
 		},
 		defaults = { table = "identity.contacts_master" },
+		addresses = { emulator = url.shown, base_url = url.shown, metadata_host = url.shown },
+		kept = { "project", "quota_project", "table", "location", "where", "max_bytes_billed", "query_timeout", "page_rows",
+			"read", "parallel", "labels" },
 	},
 	twenty = {
 		settings = twenty,
 		variables = { url = { "TWENTY_API_URL" }, key = { "TWENTY_API_KEY", "TWENTY_CRM_API_KEY" } },
+		secrets = { "key" }, addresses = { url = url.shown },
+		kept = { "default_region", "rate", "batch", "page_rows", "timeout", "duplicate_email", "adopt", "revive" },
 		absent = "TWENTY_API_URL is not set",
 	},
 	supabase = {
 		settings = { url = { types = { "text" } }, table = TABLE, schema = { types = { "text" }, filled = true } },
 		variables = { url = { "SUPABASE_DB_URL" } },
+		addresses = { url = shown }, kept = { "table", "schema" },
 		absent = "SUPABASE_DB_URL is not set",
 	},
 	local_db = {
@@ -44,6 +67,7 @@ return {
 			lock_wait = { types = { "number" }, min = 0 }, -- seconds
 		},
 		variables = { path = { "LOCAL_DB" } },
+		addresses = { path = shown_place }, kept = { "table" },
 		absent = "LOCAL_DB is off",
 	},
 }

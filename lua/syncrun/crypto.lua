@@ -28,6 +28,31 @@ function M.md5(s, form) return c.md5(s, form) end
 ---@return string
 function M.hmac_sha256(key, s, form) return c.hmac_sha256(key, s, form) end
 
+--- HKDF (RFC 5869) with SHA-256: a key of 32 raw bytes for the purpose that `info` names.
+---@param secret string
+---@param info string
+---@param salt string?
+---@return string
+function M.hkdf_sha256(secret, info, salt) return c.hkdf_sha256(secret, info, salt) end
+
+--- The public key of an Ed25519 seed (RFC 8032): both 32 raw bytes.
+---@param seed string
+---@return string
+function M.ed25519_public(seed) return c.ed25519_public(seed) end
+
+--- Sign with Ed25519.
+---@param seed string the private key, 32 raw bytes
+---@param s string
+---@return string signature 64 raw bytes
+function M.ed25519_sign(seed, s) return c.ed25519_sign(seed, s) end
+
+--- Whether this is the signature of s by that key.
+---@param key string 32 raw bytes
+---@param s string
+---@param signature string 64 raw bytes
+---@return boolean
+function M.ed25519_verify(key, s, signature) return c.ed25519_verify(key, s, signature) end
+
 --- Base64 (RFC 4648, section 4), padded, without line breaks.
 ---@param s string
 ---@return string

@@ -69,6 +69,76 @@ static int l_hmac_sha256(lua_State *L)
 	return push_digest(L, out, crypto_digest_size(CRYPTO_SHA256), 3);
 }
 
+// hkdf_sha256(secret, info [, salt]) -> a key of 32 bytes
+static int l_hkdf_sha256(lua_State *L)
+{
+	unsigned char out[CRYPTO_KEY_SIZE];
+	size_t secret_len, info_len, salt_len;
+	const char *secret = luaL_checklstring(L, 1, &secret_len);
+	const char *info = luaL_checklstring(L, 2, &info_len);
+	const char *salt = luaL_optlstring(L, 3, "", &salt_len);
+	struct err err;
+
+	if (!crypto_hkdf(secret, secret_len, salt, salt_len, info, info_len, out, &err))
+		return err_raise(L, &err);
+	lua_pushlstring(L, (const char *)out, sizeof out);
+	return 1;
+}
+
+// The argument as bytes of exactly this length.
+static const unsigned char *check_bytes(lua_State *L, int index, size_t size)
+{
+	size_t len;
+	const char *bytes = luaL_checklstring(L, index, &len);
+
+	if (len != size)
+		luaL_argerror(L, index, lua_pushfstring(L, "%d bytes wanted, not %d", (int)size, (int)len));
+	return (const unsigned char *)bytes;
+}
+
+// ed25519_public(seed) -> the public key, 32 bytes
+static int l_ed25519_public(lua_State *L)
+{
+	unsigned char out[CRYPTO_KEY_SIZE];
+	struct err err;
+
+	if (!crypto_ed25519_public(check_bytes(L, 1, CRYPTO_KEY_SIZE), out, &err))
+		return err_raise(L, &err);
+	lua_pushlstring(L, (const char *)out, sizeof out);
+	return 1;
+}
+
+// ed25519_sign(seed, s) -> the signature, 64 bytes
+static int l_ed25519_sign(lua_State *L)
+{
+	unsigned char out[CRYPTO_SIGNATURE_SIZE];
+	const unsigned char *seed = check_bytes(L, 1, CRYPTO_KEY_SIZE);
+	size_t len;
+	const char *data = luaL_checklstring(L, 2, &len);
+	struct err err;
+
+	if (!crypto_ed25519_sign(seed, data, len, out, &err))
+		return err_raise(L, &err);
+	lua_pushlstring(L, (const char *)out, sizeof out);
+	return 1;
+}
+
+// ed25519_verify(key, s, signature) -> boolean
+static int l_ed25519_verify(lua_State *L)
+{
+	const unsigned char *key = check_bytes(L, 1, CRYPTO_KEY_SIZE);
+	const unsigned char *signature = check_bytes(L, 3, CRYPTO_SIGNATURE_SIZE);
+	size_t len;
+	const char *data = luaL_checklstring(L, 2, &len);
+	struct err err;
+	bool good;
+
+	if (!crypto_ed25519_verify(key, data, len, signature, &good, &err))
+		return err_raise(L, &err);
+	lua_pushboolean(L, good);
+	return 1;
+}
+
 // ---- results of unknown length are built in a buffer that Lua owns
 
 static int buf_close(lua_State *L)
@@ -191,6 +261,10 @@ static const luaL_Reg functions[] = {
 	{"sha1", l_sha1},
 	{"md5", l_md5},
 	{"hmac_sha256", l_hmac_sha256},
+	{"hkdf_sha256", l_hkdf_sha256},
+	{"ed25519_public", l_ed25519_public},
+	{"ed25519_sign", l_ed25519_sign},
+	{"ed25519_verify", l_ed25519_verify},
 	{"base64_encode", l_base64_encode},
 	{"base64_decode", l_base64_decode},
 	{"base64url_encode", l_base64url_encode},

@@ -5,10 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 
@@ -44,8 +42,8 @@ size_t crypto_digest_size(enum crypto_hash hash)
 	return hash == CRYPTO_MD5 ? 16 : hash == CRYPTO_SHA1 ? 20 : 32;
 }
 
-bool crypto_digest(
-	enum crypto_hash hash, const void *data, size_t len, unsigned char out[static CRYPTO_MAX_DIGEST], struct err *err)
+bool crypto_digest_two(enum crypto_hash hash, const void *a, size_t a_len, const void *b, size_t b_len,
+	unsigned char out[static CRYPTO_MAX_DIGEST], struct err *err)
 {
 	static EVP_MD_CTX *ctx; // kept for the next one: the process has one thread that hashes
 	const EVP_MD *md = find_hash(hash, err);
@@ -54,9 +52,16 @@ bool crypto_digest(
 		return false;
 	if (ctx == NULL && (ctx = EVP_MD_CTX_new()) == NULL)
 		return err_no_memory(err);
-	if (!EVP_DigestInit_ex(ctx, md, NULL) || !EVP_DigestUpdate(ctx, data, len) || !EVP_DigestFinal_ex(ctx, out, NULL))
+	if (!EVP_DigestInit_ex(ctx, md, NULL) || !EVP_DigestUpdate(ctx, a, a_len) ||
+		(b_len > 0 && !EVP_DigestUpdate(ctx, b, b_len)) || !EVP_DigestFinal_ex(ctx, out, NULL))
 		return fail(err, ERR_INTERNAL, "compute a digest");
 	return true;
+}
+
+bool crypto_digest(
+	enum crypto_hash hash, const void *data, size_t len, unsigned char out[static CRYPTO_MAX_DIGEST], struct err *err)
+{
+	return crypto_digest_two(hash, data, len, NULL, 0, out, err);
 }
 
 void crypto_hex(const unsigned char *bytes, size_t len, char *out)
@@ -81,31 +86,53 @@ bool crypto_digest_hex(
 	return true;
 }
 
-static bool run_hmac(EVP_MAC_CTX *ctx, enum crypto_hash hash, const void *key, size_t key_len, const void *data,
-	size_t len, unsigned char *out)
-{
-	char name[8];
-	OSSL_PARAM params[2];
-	size_t n;
+enum { HMAC_BLOCK = 64 }; // of all three hashes
 
-	strcpy(name, hash_names[hash]); // the parameter wants a writable string
-	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0);
-	params[1] = OSSL_PARAM_construct_end();
-	// A NULL key would mean "the key of before".
-	return EVP_MAC_init(ctx, key_len > 0 ? key : (const void *)"", key_len, params) && EVP_MAC_update(ctx, data, len) &&
-		   EVP_MAC_final(ctx, out, &n, CRYPTO_MAX_DIGEST);
+// The key as RFC 2104 wants it: a block, filled up with zeros, a longer key by its digest.
+static bool hmac_key(
+	enum crypto_hash hash, const void *key, size_t len, unsigned char block[static HMAC_BLOCK], struct err *err)
+{
+	memset(block, 0, HMAC_BLOCK);
+	if (len > HMAC_BLOCK)
+		return crypto_digest(hash, key, len, block, err);
+	if (len > 0)
+		memcpy(block, key, len);
+	return true;
 }
 
+static void mask(unsigned char block[static HMAC_BLOCK], unsigned char with)
+{
+	for (size_t i = 0; i < HMAC_BLOCK; i++)
+		block[i] ^= with;
+}
+
+// By two plain digests: libcrypto's own HMAC costs several times as much where the text is short.
 bool crypto_hmac(enum crypto_hash hash, const void *key, size_t key_len, const void *data, size_t len,
 	unsigned char out[static CRYPTO_MAX_DIGEST], struct err *err)
 {
-	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	EVP_MAC_CTX *ctx = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
-	bool ok = ctx != NULL && run_hmac(ctx, hash, key, key_len, data, len, out);
+	enum { INNER = 0x36, OUTER = 0x5c };
+	unsigned char block[HMAC_BLOCK], inner[CRYPTO_MAX_DIGEST];
 
-	EVP_MAC_CTX_free(ctx);
-	EVP_MAC_free(mac);
-	return ok || fail(err, ERR_INTERNAL, "compute an HMAC");
+	if (!hmac_key(hash, key, key_len, block, err))
+		return false;
+	mask(block, INNER);
+	if (!crypto_digest_two(hash, block, sizeof block, data, len, inner, err))
+		return false;
+	mask(block, INNER ^ OUTER);
+	return crypto_digest_two(hash, block, sizeof block, inner, crypto_digest_size(hash), out, err);
+}
+
+bool crypto_hkdf(const void *secret, size_t secret_len, const void *salt, size_t salt_len, const char *info,
+	size_t info_len, unsigned char out[static CRYPTO_KEY_SIZE], struct err *err)
+{
+	unsigned char extracted[CRYPTO_MAX_DIGEST];
+	struct buf text = {0};
+	bool ok = (buf_put(&text, info, info_len) && buf_putc(&text, 1)) || err_no_memory(err);
+
+	ok = ok && crypto_hmac(CRYPTO_SHA256, salt, salt_len, secret, secret_len, extracted, err) &&
+		 crypto_hmac(CRYPTO_SHA256, extracted, sizeof extracted, text.data, text.len, out, err);
+	buf_free(&text);
+	return ok;
 }
 
 struct crypto_stream *crypto_stream_new(enum crypto_hash hash, struct err *err)
@@ -202,6 +229,45 @@ bool crypto_rs256_sign(const char *pem, size_t pem_len, const void *data, size_t
 	EVP_MD_CTX_free(ctx);
 	EVP_PKEY_free(key);
 	return ok || fail(err, ERR_INTERNAL, "sign with RS256");
+}
+
+bool crypto_ed25519_public(
+	const unsigned char seed[static CRYPTO_KEY_SIZE], unsigned char out[static CRYPTO_KEY_SIZE], struct err *err)
+{
+	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, CRYPTO_KEY_SIZE);
+	size_t len = CRYPTO_KEY_SIZE;
+	bool ok = key != NULL && EVP_PKEY_get_raw_public_key(key, out, &len) == 1;
+
+	EVP_PKEY_free(key);
+	return ok || fail(err, ERR_INTERNAL, "make an Ed25519 key");
+}
+
+bool crypto_ed25519_sign(const unsigned char seed[static CRYPTO_KEY_SIZE], const void *data, size_t len,
+	unsigned char out[static CRYPTO_SIGNATURE_SIZE], struct err *err)
+{
+	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, CRYPTO_KEY_SIZE);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	size_t n = CRYPTO_SIGNATURE_SIZE;
+	bool ok = key != NULL && ctx != NULL && EVP_DigestSignInit(ctx, NULL, NULL, NULL, key) == 1 &&
+			  EVP_DigestSign(ctx, out, &n, data, len) == 1;
+
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(key);
+	return ok || fail(err, ERR_INTERNAL, "sign with Ed25519");
+}
+
+bool crypto_ed25519_verify(const unsigned char key[static CRYPTO_KEY_SIZE], const void *data, size_t len,
+	const unsigned char signature[static CRYPTO_SIGNATURE_SIZE], bool *good, struct err *err)
+{
+	EVP_PKEY *pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, CRYPTO_KEY_SIZE);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ready = pkey != NULL && ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, pkey) == 1;
+
+	*good = ready && EVP_DigestVerify(ctx, signature, CRYPTO_SIGNATURE_SIZE, data, len) == 1;
+	ERR_clear_error(); // a wrong signature leaves one
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(pkey);
+	return ready || fail(err, ERR_INTERNAL, "verify with Ed25519");
 }
 
 bool crypto_random(void *out, size_t len, struct err *err)

@@ -23,9 +23,17 @@ bool crypto_digest_hex(
 	enum crypto_hash hash, const void *data, size_t len, char out[static CRYPTO_HEX_SIZE], struct err *err);
 // Lower-case hex of len bytes, terminated: out has room for 2 * len + 1.
 void crypto_hex(const unsigned char *bytes, size_t len, char *out);
+// The digest of two pieces, as of one text.
+bool crypto_digest_two(enum crypto_hash hash, const void *a, size_t a_len, const void *b, size_t b_len,
+	unsigned char out[static CRYPTO_MAX_DIGEST], struct err *err);
 // HMAC (RFC 2104) with that hash.
 bool crypto_hmac(enum crypto_hash hash, const void *key, size_t key_len, const void *data, size_t len,
 	unsigned char out[static CRYPTO_MAX_DIGEST], struct err *err);
+
+enum { CRYPTO_KEY_SIZE = 32, CRYPTO_SIGNATURE_SIZE = 64 };
+// HKDF (RFC 5869) with SHA-256: one key of 32 bytes. No salt is a salt of length 0.
+bool crypto_hkdf(const void *secret, size_t secret_len, const void *salt, size_t salt_len, const char *info,
+	size_t info_len, unsigned char out[static CRYPTO_KEY_SIZE], struct err *err);
 
 // A digest fed piece by piece. finish may be called once, at the end; free(NULL) is legal.
 struct crypto_stream;
@@ -37,6 +45,14 @@ void crypto_stream_free(struct crypto_stream *stream);
 // RS256 (RFC 7518, section 3.3: RSASSA-PKCS1-v1_5 with SHA-256, keys of 2048 bits at least): the raw signature is
 // appended to out. The key is a PEM private key without passphrase. Errors (kind config) never quote the key.
 bool crypto_rs256_sign(const char *pem, size_t pem_len, const void *data, size_t len, struct buf *out, struct err *err);
+// Ed25519 (RFC 8032): keys of 32 bytes, signatures of 64. The seed is the private key as RFC 8032 calls it.
+bool crypto_ed25519_public(
+	const unsigned char seed[static CRYPTO_KEY_SIZE], unsigned char out[static CRYPTO_KEY_SIZE], struct err *err);
+bool crypto_ed25519_sign(const unsigned char seed[static CRYPTO_KEY_SIZE], const void *data, size_t len,
+	unsigned char out[static CRYPTO_SIGNATURE_SIZE], struct err *err);
+// *good tells whether the signature is right; false is returned only when libcrypto fails.
+bool crypto_ed25519_verify(const unsigned char key[static CRYPTO_KEY_SIZE], const void *data, size_t len,
+	const unsigned char signature[static CRYPTO_SIGNATURE_SIZE], bool *good, struct err *err);
 // Bytes fit for keys and nonces.
 bool crypto_random(void *out, size_t len, struct err *err);
 // A random UUID (RFC 4122, version 4) in lower case, terminated.

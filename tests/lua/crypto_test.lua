@@ -73,6 +73,48 @@ t.test("hmac_sha256 of RFC 4231", function()
 	t.eq(crypto.hmac_sha256("", ""), "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad")
 end)
 
+-- The first 32 bytes of each output; RFC 5869's tests 1 to 3.
+t.test("hkdf_sha256 of RFC 5869", function()
+	local function bytes(from, to)
+		local out = {}
+		for i = from, to do out[#out + 1] = string.char(i) end
+		return table.concat(out)
+	end
+	t.eq(crypto.hkdf_sha256(("\x0b"):rep(22), bytes(0xf0, 0xf9), bytes(0, 12)),
+		hex "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf")
+	t.eq(crypto.hkdf_sha256(bytes(0, 0x4f), bytes(0xb0, 0xff), bytes(0x60, 0xaf)),
+		hex "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c")
+	t.eq(crypto.hkdf_sha256(("\x0b"):rep(22), ""), hex "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d")
+end)
+
+t.test("ed25519 of RFC 8032, section 7.1", function()
+	local cases = {
+		{ "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+			"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
+			"e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe2"
+			.. "4655141438e7a100b" },
+		{ "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+			"3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
+			"92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302ae"
+			.. "eb00d291612bb0c00" },
+		{ "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
+			"fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
+			"6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28"
+			.. "dc027beceea1ec40a" },
+	}
+	for i, case in ipairs(cases) do
+		local seed, key, text, signature = hex(case[1]), hex(case[2]), hex(case[3]), hex(case[4])
+		t.eq(crypto.ed25519_public(seed), key, "key " .. i)
+		t.eq(crypto.ed25519_sign(seed, text), signature, "signature " .. i)
+		t.ok(crypto.ed25519_verify(key, text, signature))
+		t.ok(not crypto.ed25519_verify(key, text .. "x", signature))
+		t.ok(not crypto.ed25519_verify(key, text, signature:sub(1, 63) .. string.char(signature:byte(64) ~ 1)))
+		t.ok(not crypto.ed25519_verify(("\xff"):rep(32), text, signature))
+	end
+	t.raises(crypto.ed25519_sign, "32 bytes wanted, not 31", ("k"):rep(31), "")
+	t.raises(crypto.ed25519_verify, "64 bytes wanted, not 63", ("k"):rep(32), "", ("s"):rep(63))
+end)
+
 t.test("base64 of RFC 4648", function()
 	local vectors = { [""] = "", f = "Zg==", fo = "Zm8=", foo = "Zm9v", foob = "Zm9vYg==", fooba = "Zm9vYmE=",
 		foobar = "Zm9vYmFy" }

@@ -26,6 +26,18 @@ function M.standard(name) return c.standard(name) end
 ---@param path string
 function M.make_folder(path) c.make_folder(path) end
 
+--- Put these very bytes in place of a file (0600), secrets not masked: for what is signed or digested. It is the old file or
+--- the new one, whatever ends the process or the power; on the disk when this returns. Raises kind config.
+---@param path string
+---@param bytes string
+function M.replace(path, bytes) c.replace(path, bytes) end
+
+--- Keep the first `keep` bytes of a file (made 0600 when missing), and append these very bytes; on the disk when this returns.
+---@param path string
+---@param keep integer
+---@param bytes string
+function M.extend(path, keep, bytes) c.extend(path, keep, bytes) end
+
 --- What stands under a path, without opening it.
 ---@param path string
 ---@return "file"|"folder"|"other"|nil

@@ -144,6 +144,28 @@ static int l_make_folder(lua_State *L)
 	return file_make_folder(luaL_checkstring(L, 1), &err) ? 0 : err_raise(L, &err);
 }
 
+// replace(path, bytes)
+static int l_replace(lua_State *L)
+{
+	size_t len;
+	const char *path = luaL_checkstring(L, 1), *data = luaL_checklstring(L, 2, &len);
+	struct err err;
+
+	return file_replace(path, data, len, &err) ? 0 : err_raise(L, &err);
+}
+
+// extend(path, keep, bytes)
+static int l_extend(lua_State *L)
+{
+	size_t len;
+	const char *path = luaL_checkstring(L, 1), *data = luaL_checklstring(L, 3, &len);
+	lua_Integer keep = luaL_checkinteger(L, 2);
+	struct err err;
+
+	luaL_argcheck(L, keep >= 0, 2, "a length is not negative");
+	return file_extend(path, (size_t)keep, data, len, &err) ? 0 : err_raise(L, &err);
+}
+
 // kind(path) -> "file" | "folder" | "other" | nil
 static int l_kind(lua_State *L)
 {
@@ -236,6 +258,8 @@ static const luaL_Reg functions[] = {
 	{"standard", l_standard},
 	{"lock", l_lock},
 	{"make_folder", l_make_folder},
+	{"replace", l_replace},
+	{"extend", l_extend},
 	{"kind", l_kind},
 	{"terminal", l_terminal},
 	{"pid", l_pid},

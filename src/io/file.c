@@ -58,6 +58,92 @@ bool file_write(int fd, const char *path, const char *text, size_t len, struct e
 	return err_set(err, ERR_CONFIG, NULL, "cannot write to '%s' (%s)", path, strerror(errno));
 }
 
+static bool cannot_write(const char *path, struct err *err)
+{
+	return err_set(err, ERR_CONFIG, NULL, "cannot write '%s' (%s)", path, strerror(errno));
+}
+
+static bool put_all(int fd, const char *data, size_t len, off_t at)
+{
+	while (len > 0) {
+		ssize_t n = pwrite(fd, data, len, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		data += n;
+		at += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+// close() as a condition: what was written is not kept for sure when it fails.
+static bool close_whole(int fd, bool ok)
+{
+	int why = errno;
+
+	if (close(fd) != 0)
+		return false;
+	errno = why;
+	return ok;
+}
+
+// A new name lasts only once its folder is on the disk too.
+static bool sync_folder(const char *path)
+{
+	char *copy = strdup(path);
+	char *slash = copy != NULL ? strrchr(copy, '/') : NULL;
+	int fd;
+
+	if (copy == NULL)
+		return false;
+	if (slash != NULL)
+		slash[slash == copy ? 1 : 0] = '\0';
+	fd = open(slash != NULL ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(copy);
+	return fd >= 0 && close_whole(fd, fsync(fd) == 0);
+}
+
+static bool write_new(const char *path, const void *data, size_t len, struct err *err)
+{
+	int fd = file_create(path, err);
+
+	if (fd < 0)
+		return false;
+	return close_whole(fd, put_all(fd, data, len, 0) && fsync(fd) == 0) || cannot_write(path, err);
+}
+
+bool file_replace(const char *path, const void *data, size_t len, struct err *err)
+{
+	size_t size = strlen(path) + sizeof ".new";
+	char *fresh = malloc(size);
+	bool ok;
+
+	if (fresh == NULL)
+		return err_no_memory(err);
+	snprintf(fresh, size, "%s.new", path);
+	ok = write_new(fresh, data, len, err) &&
+		 ((rename(fresh, path) == 0 && sync_folder(path)) || cannot_write(path, err));
+	if (!ok)
+		unlink(fresh);
+	free(fresh);
+	return ok;
+}
+
+bool file_extend(const char *path, size_t keep, const void *data, size_t len, struct err *err)
+{
+	bool fresh = access(path, F_OK) != 0;
+	int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return cannot_write(path, err);
+	return close_whole(fd, ftruncate(fd, (off_t)keep) == 0 && put_all(fd, data, len, (off_t)keep) && fsync(fd) == 0 &&
+							   (!fresh || sync_folder(path))) ||
+		   cannot_write(path, err);
+}
+
 static long read_pid(int fd)
 {
 	char text[32];

@@ -1,4 +1,5 @@
-// Files and folders that syncrun creates: 0600 and 0700, written whole or not at all, every byte through redact.
+// Files and folders that syncrun creates: 0600 and 0700. file_write masks secrets; what is signed or digested goes
+// through file_replace and file_extend, which keep every byte.
 #ifndef SYNCRUN_IO_FILE_H
 #define SYNCRUN_IO_FILE_H
 
@@ -13,6 +14,12 @@ bool file_make_folder(const char *path, struct err *err);
 int file_create(const char *path, struct err *err);
 // Append text, secrets masked. `path` is for the message only.
 bool file_write(int fd, const char *path, const char *text, size_t len, struct err *err);
+// Put these bytes in place of the file (0600): it is the new one or the old one, whatever ends the process or the
+// power, and is on the disk when this returns.
+bool file_replace(const char *path, const void *data, size_t len, struct err *err);
+// Keep the first `keep` bytes of a file (made 0600 when it is missing; never through a symbolic link), drop what is
+// behind them, append these; on the disk when this returns.
+bool file_extend(const char *path, size_t keep, const void *data, size_t len, struct err *err);
 // Take the lock that is this file (made 0600, never through a symbolic link): a descriptor that holds it until it is
 // closed, by whatever ends the process too, and our pid is in the file. -1 with err on failure; err->code is "locked"
 // and *holder the pid in the file (0: none) when another open description holds it.

@@ -178,17 +178,17 @@ static bool put_framed(struct buf *out, const char *bytes, size_t len)
 	return buf_put(out, digits + at, sizeof digits - at) && buf_put(out, bytes, len);
 }
 
-// The cell's frame; the canonical form is made aside, since its length comes first.
-static bool put_cell(struct canon *canon, enum col_type type, const struct cell *cell, struct err *err)
+// The canonical form is made aside, since its length comes first.
+bool canon_frame(struct canon *canon, struct buf *out, enum col_type type, const struct cell *cell, struct err *err)
 {
 	if (cell->null)
-		return buf_putc(&canon->a, '-') || err_no_memory(err);
+		return buf_putc(out, '-') || err_no_memory(err);
 	if (!has_spellings(type))
-		return put_framed(&canon->a, cell->ptr, cell->len) || err_no_memory(err);
+		return put_framed(out, cell->ptr, cell->len) || err_no_memory(err);
 	buf_clear(&canon->b);
 	if (!canon_put(&canon->b, type, cell, err))
 		return false;
-	return put_framed(&canon->a, canon->b.data, canon->b.len) || err_no_memory(err);
+	return put_framed(out, canon->b.data, canon->b.len) || err_no_memory(err);
 }
 
 bool canon_digest(struct canon *canon, const struct schema *schema, const struct cell *cells,
@@ -196,7 +196,7 @@ bool canon_digest(struct canon *canon, const struct schema *schema, const struct
 {
 	buf_clear(&canon->a);
 	for (size_t c = 0; c < schema->ncols; c++)
-		if (!put_cell(canon, schema->cols[c].type, &cells[c], err))
+		if (!canon_frame(canon, &canon->a, schema->cols[c].type, &cells[c], err))
 			return false;
 	return crypto_digest(CRYPTO_SHA256, canon->a.data, canon->a.len, digest, err);
 }

@@ -26,6 +26,9 @@ bool canon_put(struct buf *out, enum col_type type, const struct cell *cell, str
 // they differ and the type has several spellings.
 bool canon_equal(
 	struct canon *canon, enum col_type type, const struct cell *a, const struct cell *b, bool *equal, struct err *err);
+// Append a cell's frame: '-' for NULL, else the decimal length of its canonical form, ':', the form. Frames in a row
+// are read back in one way only. Uses canon->b; out may be canon->a.
+bool canon_frame(struct canon *canon, struct buf *out, enum col_type type, const struct cell *cell, struct err *err);
 // SHA-256 over the row's canonical cells in the schema's order: '-' for NULL, else decimal length, ':', bytes.
 bool canon_digest(struct canon *canon, const struct schema *schema, const struct cell *cells,
 	unsigned char digest[CANON_DIGEST_SIZE], struct err *err);

@@ -84,16 +84,33 @@ static bool is_lost(const struct cell *cell)
 	return cell->fate >= FATE_LOST;
 }
 
-static bool put_cells(struct canon *canon, const struct leaf_shape *shape, const uint16_t *columns, size_t n,
-	const struct cell *cells, bool marked, struct err *err)
+// Some columns of a row.
+struct columns {
+	const struct schema *schema;
+	const uint16_t *list;
+	size_t n;
+};
+
+static struct columns plain_of(const struct leaf_shape *shape)
+{
+	return (struct columns){shape->schema, shape->plain, shape->nplain};
+}
+
+static struct columns json_of(const struct leaf_shape *shape)
+{
+	return (struct columns){shape->schema, shape->json, shape->njson};
+}
+
+static bool put_cells(
+	struct canon *canon, struct columns columns, const struct cell *cells, bool marked, struct err *err)
 {
 	buf_clear(&canon->a);
-	for (size_t i = 0; i < n; i++) {
-		const struct cell *cell = &cells[columns[i]];
+	for (size_t i = 0; i < columns.n; i++) {
+		const struct cell *cell = &cells[columns.list[i]];
 
 		if (marked && is_lost(cell) && !buf_putc(&canon->a, '!'))
 			return err_no_memory(err);
-		if (!canon_frame(canon, &canon->a, shape->schema->cols[columns[i]].type, cell, err))
+		if (!canon_frame(canon, &canon->a, columns.schema->cols[columns.list[i]].type, cell, err))
 			return false;
 	}
 	return true;
@@ -102,7 +119,7 @@ static bool put_cells(struct canon *canon, const struct leaf_shape *shape, const
 bool leaf_json_digest(struct canon *canon, const struct leaf_shape *shape, const struct cell *cells, bool marked,
 	unsigned char j[static LEAF_PART], struct err *err)
 {
-	return put_cells(canon, shape, shape->json, shape->njson, cells, marked, err) &&
+	return put_cells(canon, json_of(shape), cells, marked, err) &&
 		   crypto_digest(CRYPTO_SHA256, canon->a.data, canon->a.len, j, err);
 }
 
@@ -111,7 +128,7 @@ bool leaf_row_digest(struct canon *canon, const struct leaf_shape *shape, const 
 {
 	unsigned char p[LEAF_PART];
 
-	return put_cells(canon, shape, shape->plain, shape->nplain, cells, marked, err) &&
+	return put_cells(canon, plain_of(shape), cells, marked, err) &&
 		   crypto_digest(CRYPTO_SHA256, canon->a.data, canon->a.len, p, err) &&
 		   crypto_digest_two(CRYPTO_SHA256, p, sizeof p, j, LEAF_PART, d, err);
 }
@@ -140,13 +157,89 @@ bool leaf_repeated(unsigned char *values, size_t n, unsigned char v[static LEAF_
 	return crypto_digest_two(CRYPTO_SHA256, &label, 1, values, n * LEAF_PART, v, err);
 }
 
-bool leaf_is_marked(const struct leaf_shape *shape, const struct cell *cells)
+static bool has_lost(struct columns columns, const struct cell *cells)
 {
-	for (size_t i = 0; i < shape->nplain; i++)
-		if (is_lost(&cells[shape->plain[i]]))
-			return true;
-	for (size_t i = 0; i < shape->njson; i++)
-		if (is_lost(&cells[shape->json[i]]))
+	for (size_t i = 0; i < columns.n; i++)
+		if (is_lost(&cells[columns.list[i]]))
 			return true;
 	return false;
+}
+
+bool leaf_is_marked(const struct leaf_shape *shape, const struct cell *cells)
+{
+	return has_lost(plain_of(shape), cells) || has_lost(json_of(shape), cells);
+}
+
+// ---- rows made of model rows
+
+bool leaf_known_of(struct canon *canon, const unsigned char key[static LEAF_PART], const struct leaf_shape *model,
+	const struct cell *cells, struct leaf_known *out, struct err *err)
+{
+	unsigned char d[LEAF_PART];
+
+	return leaf_name(canon, key, model->schema->cols[model->key].type, &cells[model->key], &out->name, err) &&
+		   leaf_json_digest(canon, model, cells, true, out->j, err) &&
+		   leaf_row_digest(canon, model, cells, true, out->j, d, err) && leaf_value(&out->name, d, out->v, err);
+}
+
+static bool are_alike(struct columns a, struct columns b)
+{
+	for (size_t i = 0; i < a.n && a.n == b.n; i++)
+		if (a.schema->cols[a.list[i]].type != b.schema->cols[b.list[i]].type)
+			return false;
+	return a.n == b.n;
+}
+
+bool leaf_pair_init(struct leaf_pair *pair, const struct schema *expected, const char *expected_key,
+	const struct schema *model, const char *model_key, struct err *err)
+{
+	*pair = (struct leaf_pair){.plain_alike = false};
+	if (!leaf_shape_init(&pair->expected, expected, expected, expected_key, err) ||
+		!leaf_shape_init(&pair->model, model, model, model_key, err)) {
+		leaf_pair_free(pair);
+		return false;
+	}
+	pair->plain_alike = are_alike(plain_of(&pair->expected), plain_of(&pair->model));
+	pair->json_alike = are_alike(json_of(&pair->expected), json_of(&pair->model));
+	return true;
+}
+
+void leaf_pair_free(struct leaf_pair *pair)
+{
+	leaf_shape_free(&pair->expected);
+	leaf_shape_free(&pair->model);
+}
+
+// Cells mostly lie in the same memory: a projection moves pointers.
+static bool is_same_cell(const struct cell *a, const struct cell *b)
+{
+	if (a->null || b->null)
+		return a->null && b->null;
+	return a->len == b->len && (a->ptr == b->ptr || memcmp(a->ptr, b->ptr, a->len) == 0);
+}
+
+static bool are_same(struct columns e, const struct cell *expected, struct columns m, const struct cell *model)
+{
+	for (size_t i = 0; i < e.n; i++)
+		if (!is_same_cell(&expected[e.list[i]], &model[m.list[i]]))
+			return false;
+	return !has_lost(e, expected) && !has_lost(m, model);
+}
+
+bool leaf_pair_value(struct canon *canon, const struct leaf_pair *pair, const struct cell *expected,
+	const struct cell *model, const struct leaf_known *known, unsigned char v[static LEAF_PART], struct err *err)
+{
+	bool json = pair->json_alike && are_same(json_of(&pair->expected), expected, json_of(&pair->model), model);
+	bool plain = pair->plain_alike && are_same(plain_of(&pair->expected), expected, plain_of(&pair->model), model);
+	unsigned char j[LEAF_PART], d[LEAF_PART];
+
+	if (json && plain) {
+		memcpy(v, known->v, LEAF_PART);
+		return true;
+	}
+	if (json)
+		memcpy(j, known->j, LEAF_PART);
+	else if (!leaf_json_digest(canon, &pair->expected, expected, true, j, err))
+		return false;
+	return leaf_row_digest(canon, &pair->expected, expected, true, j, d, err) && leaf_value(&known->name, d, v, err);
 }

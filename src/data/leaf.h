@@ -56,4 +56,25 @@ bool leaf_repeated(unsigned char *values, size_t n, unsigned char v[static LEAF_
 // Whether some cell of the row is marked.
 bool leaf_is_marked(const struct leaf_shape *shape, const struct cell *cells);
 
+// What is known of a contact from its model row: the same for every system, whose expected row is often the very same
+// cells.
+struct leaf_known {
+	struct leaf_name name;
+	unsigned char v[LEAF_PART], j[LEAF_PART];
+};
+bool leaf_known_of(struct canon *canon, const unsigned char key[static LEAF_PART], const struct leaf_shape *model,
+	const struct cell *cells, struct leaf_known *out, struct err *err);
+
+// A system's expected rows beside the model rows they were made of.
+struct leaf_pair {
+	struct leaf_shape expected, model;
+	bool plain_alike, json_alike; // the columns are of the same types in the same order
+};
+bool leaf_pair_init(struct leaf_pair *pair, const struct schema *expected, const char *expected_key,
+	const struct schema *model, const char *model_key, struct err *err);
+void leaf_pair_free(struct leaf_pair *pair);
+// v of an expected row; nothing is hashed anew where its cells are those of the model row, byte by byte.
+bool leaf_pair_value(struct canon *canon, const struct leaf_pair *pair, const struct cell *expected,
+	const struct cell *model, const struct leaf_known *known, unsigned char v[static LEAF_PART], struct err *err);
+
 #endif

@@ -12,8 +12,8 @@
 #include "base/version.h"
 #include "bind/err_lua.h"
 #include "bind/modules.h"
+#include "bind/path_lua.h"
 #include "io/file.h"
-#include "io/sqlite.h"
 
 #define WRITER_META "syncrun.writer"
 
@@ -36,20 +36,10 @@ static struct writer *new_writer(lua_State *L, const char *path)
 	return w;
 }
 
-// The path at index 1, of a file that is about to be opened: not one of an open database, whose locks that would drop.
-static const char *check_path(lua_State *L)
-{
-	const char *path = luaL_checkstring(L, 1);
-
-	if (sqlite_is_live(path))
-		err_raisef(L, ERR_CONFIG, "'%s' is a database in use; name another file", path);
-	return path;
-}
-
 // create(path) -> writer: a new file 0600, or an emptied one
 static int l_create(lua_State *L)
 {
-	const char *path = check_path(L);
+	const char *path = l_path_check(L, 1);
 	struct writer *w = new_writer(L, path);
 	struct err err;
 
@@ -111,7 +101,7 @@ static int writer_gc(lua_State *L)
 static int l_check(lua_State *L)
 {
 	struct stat st;
-	const char *path = check_path(L);
+	const char *path = l_path_check(L, 1);
 
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return err_raisef(L, ERR_CONFIG, "'%s' is a folder; name a file", path);
@@ -121,7 +111,7 @@ static int l_check(lua_State *L)
 // lock(path) -> writer that holds the lock until it is closed | nil, pid of who holds it
 static int l_lock(lua_State *L)
 {
-	const char *path = check_path(L);
+	const char *path = l_path_check(L, 1);
 	struct writer *w = new_writer(L, path);
 	struct err err;
 	long holder;
@@ -148,7 +138,7 @@ static int l_make_folder(lua_State *L)
 static int l_replace(lua_State *L)
 {
 	size_t len;
-	const char *path = luaL_checkstring(L, 1), *data = luaL_checklstring(L, 2, &len);
+	const char *path = l_path_check(L, 1), *data = luaL_checklstring(L, 2, &len);
 	struct err err;
 
 	return file_replace(path, data, len, &err) ? 0 : err_raise(L, &err);
@@ -158,7 +148,7 @@ static int l_replace(lua_State *L)
 static int l_extend(lua_State *L)
 {
 	size_t len;
-	const char *path = luaL_checkstring(L, 1), *data = luaL_checklstring(L, 3, &len);
+	const char *path = l_path_check(L, 1), *data = luaL_checklstring(L, 3, &len);
 	lua_Integer keep = luaL_checkinteger(L, 2);
 	struct err err;
 

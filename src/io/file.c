@@ -42,9 +42,18 @@ bool file_make_folder(const char *path, struct err *err)
 	return ok;
 }
 
+int file_open(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		err_set(err, ERR_CONFIG, NULL, "cannot read the file '%s' (%s)", path, strerror(errno));
+	return fd;
+}
+
 int file_create(const char *path, struct err *err)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		err_set(err, ERR_CONFIG, NULL, "cannot write the file '%s' (%s)", path, strerror(errno));

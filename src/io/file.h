@@ -10,7 +10,9 @@
 
 // Make the folder and those above it, mode 0700 where it had to be made. An existing folder is fine.
 bool file_make_folder(const char *path, struct err *err);
-// Open for writing, truncated, 0600, never through a symbolic link. -1 with err on failure.
+// Open for reading. -1 with err on failure.
+int file_open(const char *path, struct err *err);
+// Open for writing and reading back, truncated, 0600, never through a symbolic link. -1 with err on failure.
 int file_create(const char *path, struct err *err);
 // Append text, secrets masked. `path` is for the message only.
 bool file_write(int fd, const char *path, const char *text, size_t len, struct err *err);

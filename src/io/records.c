@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <fcntl.h>
+#include "io/file.h"
 
 enum { WINDOW = 64 * 1024 };
 
@@ -69,8 +69,8 @@ struct records *records_open(const char *path, size_t len, struct err *err)
 
 	if (r == NULL)
 		return NULL;
-	r->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (r->fd < 0 ? cannot(r, "read", err) : count_records(r, err))
+	r->fd = file_open(path, err);
+	if (r->fd >= 0 && count_records(r, err))
 		return r;
 	records_close(r);
 	return NULL;
@@ -88,12 +88,20 @@ struct records *records_create(const char *path, size_t len, struct err *err)
 		err_no_memory(err);
 		return NULL;
 	}
-	r->fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	r->fd = file_create(path, err);
 	if (r->fd >= 0)
 		return r;
-	cannot(r, "write", err);
 	records_close(r);
 	return NULL;
+}
+
+struct records *records_scratch(const char *path, size_t len, struct err *err)
+{
+	struct records *r = records_create(path, len, err);
+
+	if (r != NULL)
+		unlink(path);
+	return r;
 }
 
 uint64_t records_count(const struct records *r)

@@ -15,6 +15,8 @@ struct records;
 struct records *records_open(const char *path, size_t len, struct err *err);
 // A new file (0600, an old one is emptied, never through a symbolic link), to be written in order and read at once.
 struct records *records_create(const char *path, size_t len, struct err *err);
+// The same, nameless as soon as it is there: it is gone whatever ends the process.
+struct records *records_scratch(const char *path, size_t len, struct err *err);
 uint64_t records_count(const struct records *records);
 // Append one.
 bool records_put(struct records *records, const void *record, struct err *err);

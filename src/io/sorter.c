@@ -2,10 +2,8 @@
 // when there are several, and merged from there by a heap.
 #include "io/records.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	ROOM = 2 * 1024 * 1024,       // bytes of records held
@@ -131,12 +129,8 @@ static bool spill(struct sorter *s, struct err *err)
 {
 	uint64_t at;
 
-	if (s->scratch == NULL) {
-		s->scratch = records_create(s->path, s->len, err);
-		if (s->scratch == NULL)
-			return false;
-		unlink(s->path); // so that it is gone whatever ends the process
-	}
+	if (s->scratch == NULL && (s->scratch = records_scratch(s->path, s->len, err)) == NULL)
+		return false;
 	if (!sort_held(s, err))
 		return false;
 	at = records_count(s->scratch);

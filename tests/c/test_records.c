@@ -234,7 +234,7 @@ static void a_scratch_file_that_cannot_be(void **state)
 	for (int i = 0; ok && i < 30000; i++)
 		ok = sorter_add(s, record, &err);
 	assert_false(ok);
-	assert_non_null(strstr(err.message, "cannot write '/nonexistent/scratch'"));
+	assert_non_null(strstr(err.message, "cannot write the file '/nonexistent/scratch'"));
 	sorter_free(s);
 	sorter_free(NULL);
 }

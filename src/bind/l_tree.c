@@ -225,7 +225,7 @@ static int source_range(lua_State *L)
 	struct err err;
 
 	luaL_argcheck(L, from < to, 3, "the range is empty");
-	return tree_range(&leaves, from, to, proof, &err) ? push_result(L, proof) : err_raise(L, &err);
+	return tree_range(&leaves, (struct tree_span){from, to}, proof, &err) ? push_result(L, proof) : err_raise(L, &err);
 }
 
 // ---- growing trees
@@ -361,7 +361,7 @@ static int check_range(lua_State *L)
 	struct err err;
 	bool good = false;
 	bool ok = root == NULL || n == 0 || from > size ||
-			  tree_check_range(bytes, (size_t)len, from, from + n, size, &proof, root, &good, &err);
+			  tree_check_range(bytes, (size_t)len, (struct tree_span){from, from + n}, size, &proof, root, &good, &err);
 
 	return push_verdict(L, ok, good, &err);
 }

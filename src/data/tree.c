@@ -125,32 +125,27 @@ bool tree_consistency(const struct tree_leaves *leaves, uint64_t old, struct buf
 	return old == 0 || put_subproof(leaves, 0, leaves->size, old, true, out, err);
 }
 
-// A stretch of leaves that is asked about.
-struct range {
-	uint64_t from, to;
-};
-
-static bool is_apart(struct range range, uint64_t from, uint64_t to)
+static bool is_apart(struct tree_span span, uint64_t from, uint64_t to)
 {
-	return to <= range.from || from >= range.to;
+	return to <= span.from || from >= span.to;
 }
 
-static bool put_beside(
-	const struct tree_leaves *leaves, uint64_t from, uint64_t to, struct range range, struct buf *out, struct err *err)
+static bool put_beside(const struct tree_leaves *leaves, uint64_t from, uint64_t to, struct tree_span span,
+	struct buf *out, struct err *err)
 {
 	uint64_t middle;
 
-	if (is_apart(range, from, to))
+	if (is_apart(span, from, to))
 		return put_root(leaves, from, to, out, err);
-	if (range.from <= from && to <= range.to)
+	if (span.from <= from && to <= span.to)
 		return true;
 	middle = from + split(to - from);
-	return put_beside(leaves, from, middle, range, out, err) && put_beside(leaves, middle, to, range, out, err);
+	return put_beside(leaves, from, middle, span, out, err) && put_beside(leaves, middle, to, span, out, err);
 }
 
-bool tree_range(const struct tree_leaves *leaves, uint64_t from, uint64_t to, struct buf *out, struct err *err)
+bool tree_range(const struct tree_leaves *leaves, struct tree_span span, struct buf *out, struct err *err)
 {
-	return put_beside(leaves, 0, leaves->size, (struct range){from, to}, out, err);
+	return put_beside(leaves, 0, leaves->size, span, out, err);
 }
 
 // ---- verification
@@ -281,7 +276,7 @@ bool tree_check_consistency(uint64_t old, const unsigned char old_root[static TR
 
 // The leaves of a range, and what their proof has beside them.
 struct range_check {
-	struct range range;
+	struct tree_span span;
 	const unsigned char *leaves;
 	size_t len;
 	struct taken taken;
@@ -293,25 +288,25 @@ static bool root_with(
 	unsigned char right[TREE_HASH];
 	uint64_t middle;
 
-	if (is_apart(check->range, from, to)) {
+	if (is_apart(check->span, from, to)) {
 		memcpy(out, take(&check->taken), TREE_HASH);
 		return true;
 	}
 	if (to - from == 1)
-		return hash_leaf(check->leaves + (from - check->range.from) * check->len, check->len, out, err);
+		return hash_leaf(check->leaves + (from - check->span.from) * check->len, check->len, out, err);
 	middle = from + split(to - from);
 	return root_with(check, from, middle, out, err) && root_with(check, middle, to, right, err) &&
 		   hash_node(out, right, out, err);
 }
 
-bool tree_check_range(const void *range, size_t len, uint64_t from, uint64_t to, uint64_t size, const struct buf *proof,
+bool tree_check_range(const void *range, size_t len, struct tree_span span, uint64_t size, const struct buf *proof,
 	const unsigned char root[static TREE_HASH], bool *good, struct err *err)
 {
-	struct range_check check = {.range = {from, to}, .leaves = range, .len = len, .taken = {.proof = proof}};
+	struct range_check check = {.span = span, .leaves = range, .len = len, .taken = {.proof = proof}};
 	unsigned char found[TREE_HASH];
 
 	*good = false;
-	if (from >= to || to > size)
+	if (span.from >= span.to || span.to > size)
 		return true;
 	if (!root_with(&check, 0, size, found, err))
 		return false;

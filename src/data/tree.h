@@ -37,17 +37,21 @@ bool tree_root_of(
 bool tree_inclusion(const struct tree_leaves *leaves, uint64_t i, struct buf *out, struct err *err);
 // PROOF(old, D[size]), section 2.1.2; nothing for old = 0 and old = size. old <= size.
 bool tree_consistency(const struct tree_leaves *leaves, uint64_t old, struct buf *out, struct err *err);
-// What is needed beside the leaves from..to (to excluded, from < to <= size) to compute the root: the roots of the
-// largest complete subtrees that hold none of them, from left to right.
-bool tree_range(const struct tree_leaves *leaves, uint64_t from, uint64_t to, struct buf *out, struct err *err);
+// A stretch of leaves: from <= i < to.
+struct tree_span {
+	uint64_t from, to;
+};
+// What is needed beside the leaves of a span that is not empty to compute the root: the roots of the largest complete
+// subtrees that hold none of them, from left to right.
+bool tree_range(const struct tree_leaves *leaves, struct tree_span span, struct buf *out, struct err *err);
 
 // The other side: *good tells whether the proof holds; false is returned only when hashing fails.
 bool tree_check_inclusion(const void *leaf, size_t len, uint64_t i, uint64_t size, const struct buf *proof,
 	const unsigned char root[static TREE_HASH], bool *good, struct err *err);
 bool tree_check_consistency(uint64_t old, const unsigned char old_root[static TREE_HASH], uint64_t size,
 	const unsigned char root[static TREE_HASH], const struct buf *proof, bool *good, struct err *err);
-// The leaves of the range, each of `len` bytes, one behind the other.
-bool tree_check_range(const void *range, size_t len, uint64_t from, uint64_t to, uint64_t size, const struct buf *proof,
+// The leaves of the span, each of `len` bytes, one behind the other.
+bool tree_check_range(const void *range, size_t len, struct tree_span span, uint64_t size, const struct buf *proof,
 	const unsigned char root[static TREE_HASH], bool *good, struct err *err);
 
 #endif

@@ -238,7 +238,7 @@ static bool within(uint64_t from, uint64_t to, uint64_t size, const struct buf *
 
 	for (uint64_t i = 0; i < MOST; i++)
 		range[i] = (unsigned char)(from + i);
-	assert_true(tree_check_range(range, 1, from, to, size, proof, root, &good, NULL));
+	assert_true(tree_check_range(range, 1, (struct tree_span){from, to}, size, proof, root, &good, NULL));
 	return good;
 }
 
@@ -256,7 +256,7 @@ static void ranges_for_every_pair(void **state)
 		for (uint64_t from = 0; from < size; from++) {
 			for (uint64_t to = from + 1; to <= size; to++) {
 				buf_clear(&proof);
-				assert_true(tree_range(&leaves, from, to, &proof, NULL));
+				assert_true(tree_range(&leaves, (struct tree_span){from, to}, &proof, NULL));
 				assert_true(within(from, to, size, &proof, root));
 				assert_false(within(from + 1, to + 1, size, &proof, root));
 				assert_false(within(from, to + 1, size, &proof, root));
@@ -279,7 +279,7 @@ static void a_changed_proof_proves_nothing(void **state)
 	define(0, 13, old_root);
 	assert_true(tree_inclusion(&leaves, 10, &path, NULL));
 	assert_true(tree_consistency(&leaves, 13, &between, NULL));
-	assert_true(tree_range(&leaves, 10, 12, &beside, NULL));
+	assert_true(tree_range(&leaves, (struct tree_span){10, 12}, &beside, NULL));
 	for (size_t at = 0; at < path.len; at++) {
 		path.data[at] ^= 1;
 		assert_false(included(10, 21, &path, root));

@@ -126,8 +126,10 @@ end
 
 ---@class syncrun.Plan
 ---@field schema fun(self): syncrun.Schema
----@field apply fun(self, rows: syncrun.Rows): syncrun.Rows row i of the result is row i of rows
----@field counts fun(self): table<string, table<syncrun.Fate, integer>> by column, over all pages applied
+---@field apply fun(self, rows: syncrun.Rows): syncrun.Rows, syncrun.Counts row i of the result is row i of rows
+
+---@alias syncrun.Counts table<string, { folded: integer, lost: integer, rejected: integer }>
+--- the cells of a page that are not exact, by column; a column whose cells are all exact is not there
 
 ---@class syncrun.PlanColumn
 ---@field name string in the result
@@ -157,6 +159,34 @@ end
 ---@param key string
 ---@return syncrun.Merger
 function M.merger(expected_schema, actual_schema, key) return c_merge.new(expected_schema, actual_schema, key) end
+
+--- Merge two streams of pages, each in byte order of the key: `for found, e, more, a, ended in rows.merge(…) do`, once
+--- whenever a page of either side is through. `e` and `a` are the pages that the numbers in `found` (see Merger:take) are
+--- of, nil once that side has ended; `more` is what `expected` gave beside its page; `ended` tells whose page is through.
+---@param expected fun(): syncrun.Rows?, any
+---@param actual fun(): syncrun.Rows?
+---@param key string
+---@return fun(): table?, syncrun.Rows?, any, syncrun.Rows?, "expected"|"actual"|"done"?
+function M.merge(expected, actual, key)
+	local e, more = expected()
+	local a = actual()
+	if not (e or a) then return function() return nil end end
+	local merger, ended = M.merger((e or a):schema(), (a or e):schema(), key), nil
+	merger:expected(e)
+	merger:actual(a)
+	return function()
+		if ended == "done" then return nil end
+		if ended == "expected" then
+			e, more = expected()
+			merger:expected(e)
+		elseif ended == "actual" then
+			a = actual()
+			merger:actual(a)
+		end
+		ended = merger:step()
+		return merger:take(), e, more, a, ended
+	end
+end
 
 --- Read a JSON page: one path a column, below the array at `rows`.
 ---@param text string

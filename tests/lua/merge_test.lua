@@ -16,24 +16,24 @@ end
 
 -- Everything a merge finds, as lines in the order found.
 local function run(expected, actual)
-	local m = rows.merger(EXPECTED, ACTUAL, "id")
-	local feeds = { expected = pages(EXPECTED, expected), actual = pages(ACTUAL, actual) }
-	local at, held, lines, same = { expected = 0, actual = 0 }, {}, {}, 0
-	local function add(kind, e, a)
-		lines[#lines + 1] = ("%s %s %s"):format(kind, e and held.expected[e].id or "-", a and held.actual[a].v or "-")
+	local lines, same = {}, 0
+	local function feed(schema, lists)
+		local list, at = pages(schema, lists), 0
+		return function()
+			at = at + 1
+			return list[at] or (at == 1 and rows.new(schema) or nil), at
+		end
 	end
-	while true do
-		local side = m:step()
-		local found = m:take()
+	for found, e_page, nth, a_page in rows.merge(feed(EXPECTED, expected), feed(ACTUAL, actual), "id") do
+		local function add(kind, e, a)
+			lines[#lines + 1] = ("%s %s %s"):format(kind, e and e_page[e].id or "-", a and a_page[a].v or "-")
+		end
+		t.ok(e_page == nil or nth >= 1)
 		same = same + found.same
 		for _, p in ipairs(found.differ) do add("differ", p.e, p.a) end
 		for _, e in ipairs(found.missing) do add("missing", e) end
 		for _, a in ipairs(found.extra) do add("extra", nil, a) end
 		for _, p in ipairs(found.again) do add("again", p.e, p.a) end
-		if side == "done" then break end
-		at[side] = at[side] + 1
-		held[side] = feeds[side][at[side]]
-		m[side](m, held[side])
 	end
 	return lines, same
 end

@@ -1,0 +1,33 @@
+--- The one place for exit codes: errors say what happened, this table says which code that is.
+local M = {
+	equal = 0,       -- every contact in every system checked and equal
+	different = 1,   -- finished; errors or differences remain
+	usage = 2,       -- usage or configuration; nothing done
+	unreachable = 3, -- a system could not be reached or refused the credentials; nothing written
+	guard = 4,       -- a guard stopped the run
+	incomplete = 5,  -- a system was lost after writing began, or the deadline came; can be resumed
+	script = 6,      -- script error
+	interrupted = { INT = 130, TERM = 143 },
+}
+
+local BY_KIND = {
+	config = M.usage, mapping = M.usage, usage = M.usage, sqlite = M.usage,
+	http = M.unreachable, postgres = M.unreachable, timeout = M.unreachable,
+	script = M.script, internal = M.script,
+}
+
+--- The exit code of an error that ends a run before anything was written.
+---@param e syncrun.Error
+---@return integer
+function M.of(e)
+	return e.exit or BY_KIND[e.kind] or M.unreachable
+end
+
+--- Whether an error is no system's fault: the run ends, whatever the systems do.
+---@param e syncrun.Error
+---@return boolean
+function M.ends_run(e)
+	return e.ledger or e.kind == "cancelled" or e.kind == "script" or e.kind == "internal"
+end
+
+return M

@@ -1,0 +1,180 @@
+--- The source's contacts on their way into the run's snapshot: mapped, judged by the mapping and the user's checks, counted.
+--- And, at the end, whether the source still is what it was. Knows no system by name.
+local err = require "syncrun.err"
+local log = require "syncrun.log"
+local rows = require "syncrun.rows"
+local snapshot_of = require "syncrun.flow.snapshot"
+local values = require "syncrun.model.values"
+
+local M = {}
+
+---@class syncrun.Intake
+---@field session syncrun.Session
+---@field snapshot syncrun.Snapshot
+---@field ledger syncrun.Ledger
+---@field selection syncrun.Selection
+---@field trace_folds boolean?
+---@field tally syncrun.Tally what the mapping made of the values
+---@field described table the source as it was before it was read
+---@field described_after table and after that
+local Intake = {}
+Intake.__index = Intake
+
+--- What reads the source for a run.
+---@param o { session: syncrun.Session, snapshot: syncrun.Snapshot, ledger: syncrun.Ledger, selection: syncrun.Selection,
+--- trace_folds: boolean? }
+---@return syncrun.Intake
+function M.new(o)
+	local self = setmetatable({}, Intake)
+	for name, value in pairs(o) do self[name] = value end
+	self.label, self.mapping = o.session.source.label, o.session.mapping
+	return self
+end
+
+-- ---- one page
+
+local function is_without_value(page, i, field)
+	local text = page:text(i, field.name)
+	return text == nil or (text == "" and field.type == "text")
+end
+
+-- A required value is judged once, before anything is sent: the contact goes to no system.
+local function reject_without_required(self, page, first)
+	for _, field in ipairs(self.mapping.fields) do
+		if field.required and field.name ~= self.mapping.key then
+			for i = 1, #page do
+				if is_without_value(page, i, field) then
+					self.snapshot:reject(first + i, ("%s is required"):format(field.name))
+				end
+			end
+		end
+	end
+end
+
+-- The user's own rules judge, they never stop a run.
+local function judge_by_checks(self, page, first)
+	local checks = self.session.checks
+	if #checks.contact == 0 then return end
+	for i, contact in page:each() do
+		for _, wrong in ipairs(checks:issues(contact)) do
+			self.snapshot:note { pos = first + i, system = self.label, phase = "validate", kind = "check",
+				reason = ("%s: %s"):format(self.label, wrong) }
+		end
+	end
+end
+
+-- What the mapping itself folds, or cannot carry over: the latter keeps a contact from every system, unless it is declared
+-- that it may be written.
+local function note_fate(self, page, i, pos, fate)
+	local on_loss = self.mapping.by_name[fate.column].on_loss
+	local what, stored = values.reason(page, i, fate, on_loss), page:text(i, fate.column)
+	local reason = ("%s: %s"):format(self.label, what)
+	self.snapshot:note_fate { pos = pos, system = self.label, field = fate.column, fate = fate.fate, note = fate.note,
+		stored = stored, reason = reason }
+	if fate.fate == "rejected" or (fate.fate == "lost" and on_loss == "reject") then
+		self.snapshot:reject(pos, what)
+	elseif fate.fate == "lost" then
+		self.snapshot:note { pos = pos, system = self.label, phase = "validate", kind = "lost", field = fate.column,
+			stored = stored, reason = reason }
+	end
+end
+
+local function take_page(self, model, counts, first)
+	self.tally:add(#model, counts)
+	self.snapshot:add(model)
+	self.ledger:see(model, self.mapping.key)
+	values.each_fate(model, counts, self.trace_folds, function(i, fate) note_fate(self, model, i, first + i, fate) end)
+	reject_without_required(self, model, first)
+	judge_by_checks(self, model, first)
+end
+
+-- ---- all of them
+
+local function take(self, on_begin)
+	local source, n, to_model = self.session.source, 0, nil
+	self.described = source:describe()
+	self.tally = values.tally(self.mapping:schema():names())
+	local next_page, _, _, _ <close> = source:scan(self.selection)
+	local page = next_page()
+	if page then to_model = self.mapping:to_model(page:schema()) end
+	on_begin() -- not earlier: a refused query or a bad mapping prints nothing
+	while page do
+		local model, counts = to_model(page)
+		take_page(self, model, counts, n)
+		n = n + #page
+		page = next_page()
+	end
+	self.snapshot:seal()
+	self.described_after = source:describe()
+end
+
+--- Read the source into the snapshot. A table that changes meanwhile is read once more, from one state of it.
+---@param on_begin fun() called when the first page is there
+function Intake:take(on_begin)
+	local _, e = err.try(function()
+		take(self, on_begin)
+		return true
+	end)
+	if not e then return end
+	if e.code ~= "changed" then err.raise(e) end
+	log.info("%s", e.message)
+	self.selection.chain = true
+	self.snapshot:clear()
+	self.ledger:unsee()
+	take(self, function() end)
+end
+
+-- ---- the source afterwards
+
+local function read_again(self, folder)
+	local again, to_model = snapshot_of.open(folder .. "/again.db", self.mapping, self.label), nil
+	for page in self.session.source:scan(self.selection) do
+		to_model = to_model or self.mapping:to_model(page:schema())
+		again:add((to_model(page)))
+	end
+	again:seal()
+	return again
+end
+
+-- What changed between two snapshots: remarked where something is wrong with it; how many there are.
+local function note_changes(self, again)
+	local key, changed = self.mapping.key, 0
+	for found, page in rows.merge(self.snapshot:pages(), again:pages(), key) do
+		changed = changed + #found.differ + #found.extra
+		for _, pair in ipairs(found.differ) do
+			self.snapshot:remark(page:text(pair.e, key), (" (its row in %s was changed after it was read)"):format(self.label))
+		end
+		for _, i in ipairs(found.missing) do
+			self.snapshot:note { key = page:text(i, key), system = self.label, phase = "validate", kind = "missing",
+				reason = ("Missing in %s (deleted there during the run)"):format(self.label) }
+		end
+	end
+	return changed
+end
+
+--- Has the source changed since it was read? Then it is read again, and what is gone or changed there is named. Returns a
+--- note for the report, or nil.
+---@param folder string for scratch
+---@return string?
+function Intake:look_back(folder)
+	local source, version = self.session.source, self.described.version
+	if not version or source:version() == version then return nil end
+	local again = read_again(self, folder)
+	local changed = note_changes(self, again)
+	again:close()
+	if changed == 0 then return nil end
+	return ("Changed in %s during the run: %d contacts (the next run syncs them)"):format(self.label, changed)
+end
+
+--- The source's columns that the mapping does not read.
+---@return string[]
+function Intake:unmapped()
+	local used, unmapped = {}, {}
+	for _, name in ipairs(self.mapping:source_columns()) do used[name] = true end
+	for _, column in ipairs(self.described.columns) do
+		if not used[column.name] then unmapped[#unmapped + 1] = column.name end
+	end
+	return unmapped
+end
+
+return M

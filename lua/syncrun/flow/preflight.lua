@@ -1,0 +1,87 @@
+--- Before anything is written: can every system do what this run will do? All are asked, all that stands in the way is said,
+--- and nothing is made or written unless nothing does. Knows no system by name.
+local err = require "syncrun.err"
+local exits = require "syncrun.flow.exits"
+local file = require "syncrun.file"
+local log = require "syncrun.log"
+local problems = require "syncrun.flow.problems"
+local registry = require "syncrun.systems.registry"
+local report = require "syncrun.flow.report"
+
+local M = {}
+
+local function say_error(label, message)
+	file.standard "stderr":write(("syncrun: %s: %s\n"):format(label, report.plain(message)))
+end
+
+-- The problems that stand in the way: what is ours is made, and mended, by the run itself.
+local function obstacles(system, found, intent)
+	local mends = system.makes_itself and intent.write
+	return problems.where(found, function(problem)
+		return problems.is_obstacle(problem) and not (mends and problems.is_mendable(problem))
+	end)
+end
+
+local function say_problems(system, found)
+	local more, hint = #found > 1 and (" and %d more"):format(#found - 1) or "", ""
+	local mendable = #problems.where(found, problems.is_mendable) > 0
+	if mendable or #found > 1 then
+		hint = ("; run 'syncrun scripts/setup.lua' to see%s"):format(mendable and ", with --apply to make it" or "")
+	end
+	say_error(system.label, problems.first(found).what .. more .. hint)
+end
+
+local function say_notes(system, found)
+	for _, problem in ipairs(found) do
+		if not problems.is_obstacle(problem) then log.info("%s: %s", system.label, report.plain(problem.what)) end
+	end
+end
+
+local function say_errors(errors)
+	local code = 0
+	for _, failed in ipairs(errors) do
+		say_error(failed.system.label, failed.error.message)
+		code = math.max(code, exits.of(failed.error))
+	end
+	return code
+end
+
+local function ask(session, list, intent)
+	local found, errors = registry.each(list, function(system)
+		if system ~= session.source then return system:check(intent) end
+		return system:check(session.mapping:source_columns()) or {}
+	end)
+	local code = say_errors(errors)
+	if #list == 1 then
+		say_error("targets", "none is configured; set TWENTY_API_URL, SUPABASE_DB_URL or LOCAL_DB")
+		code = math.max(code, exits.usage)
+	end
+	for i, system in ipairs(list) do
+		local left = found[i] and obstacles(system, found[i], intent) or {}
+		if #left > 0 then
+			say_problems(system, left)
+			code = math.max(code, problems.worst(left))
+		end
+		say_notes(system, found[i] or {})
+	end
+	return code
+end
+
+--- Ask every system; make what makes itself last, when nothing else is wrong. Raises an error that was said already, with
+--- the run's exit code, when something stands in the way.
+---@param session syncrun.Session
+---@param intent syncrun.Intent
+function M.check(session, intent)
+	local list = { session.source, table.unpack(session:configured()) }
+	local code = ask(session, list, intent)
+	if code == 0 and intent.write then
+		local _, failed = registry.each(list, function(system) return system.makes_itself and system:setup(true) end)
+		code = say_errors(failed)
+	end
+	if code > 0 then
+		err.raise { kind = "config", code = "refused", exit = code, said = true,
+			message = "something stands in the way of this run" }
+	end
+end
+
+return M

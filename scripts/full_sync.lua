@@ -33,4 +33,11 @@ local options = args.parse(arg, {
 })
 
 if options.dry_run then return require "syncrun.flow.dry_run".run(options) end
-return run.full(options)
+
+return run.within(options, function(this)
+	this:check()         -- every system: in reach, allowed, fit for the mapping; else nothing is written anywhere
+	this:take_snapshot() -- every contact of the source, once
+	this:sync()          -- write what differs, in every target
+	this:validate()      -- read everything back, judge every contact
+	return this:report() -- and the exit code
+end)

@@ -1,6 +1,7 @@
 -- Sync again the contacts that failed in the last run, and only those.
 local args = require "syncrun.args"
 local retry = require "syncrun.flow.retry"
+local run = require "syncrun.flow.run"
 
 local options = args.parse(arg, {
 	name = "scripts/retry.lua",
@@ -20,4 +21,13 @@ local options = args.parse(arg, {
 	},
 })
 
-return retry.run(options)
+local code = retry.choose(options)
+if code then return code end
+
+return run.within(options, function(this)
+	this:check()
+	this:take_snapshot()
+	this:sync()
+	this:validate()
+	return this:report()
+end)

@@ -27,6 +27,7 @@ end
 
 return {
 	key = "contact_id",
+	name = "canonical_name", -- names a contact for people; checks.lua may leave it out
 	fields = {
 		{ "contact_id", "text", required = true, to = { twenty = { "contactId", "TEXT", unique = true } } },
 		{ "canonical_name", "text", required = true,

@@ -127,7 +127,30 @@ static int l_plan_schema(lua_State *L)
 	return 1;
 }
 
-// plan:apply(rows)
+// The columns with a cell that is not exact: {name = {folded=, lost=, rejected=}}.
+static void push_counts(lua_State *L, const struct plan *plan)
+{
+	const struct schema *schema = plan_schema(plan);
+
+	lua_newtable(L);
+	for (size_t c = 0; c < schema->ncols; c++) {
+		uint64_t folded = plan_count(plan, c, FATE_FOLDED), lost = plan_count(plan, c, FATE_LOST);
+		uint64_t rejected = plan_count(plan, c, FATE_REJECTED);
+
+		if (folded + lost + rejected == 0)
+			continue;
+		lua_createtable(L, 0, FATE_COUNT - 1);
+		lua_pushinteger(L, (lua_Integer)folded);
+		lua_setfield(L, -2, plan_fate_name(FATE_FOLDED));
+		lua_pushinteger(L, (lua_Integer)lost);
+		lua_setfield(L, -2, plan_fate_name(FATE_LOST));
+		lua_pushinteger(L, (lua_Integer)rejected);
+		lua_setfield(L, -2, plan_fate_name(FATE_REJECTED));
+		lua_setfield(L, -2, schema->cols[c].name);
+	}
+}
+
+// plan:apply(rows) -> rows, counts
 static int l_plan_apply(lua_State *L)
 {
 	struct plan *plan = plan_check(L);
@@ -136,31 +159,15 @@ static int l_plan_apply(lua_State *L)
 	struct err err;
 
 	*slot = plan_apply(plan, rows, &err);
-	return *slot != NULL ? 1 : err_raise(L, &err);
-}
-
-// plan:counts(): {name = {exact=, folded=, lost=, rejected=}}
-static int plan_counts(lua_State *L)
-{
-	struct plan *plan = plan_check(L);
-	const struct schema *schema = plan_schema(plan);
-
-	lua_createtable(L, 0, (int)schema->ncols);
-	for (size_t c = 0; c < schema->ncols; c++) {
-		lua_createtable(L, 0, FATE_COUNT);
-		for (int fate = 0; fate < FATE_COUNT; fate++) {
-			lua_pushinteger(L, (lua_Integer)plan_count(plan, c, (enum fate)fate));
-			lua_setfield(L, -2, plan_fate_name((enum fate)fate));
-		}
-		lua_setfield(L, -2, schema->cols[c].name);
-	}
-	return 1;
+	if (*slot == NULL)
+		return err_raise(L, &err);
+	push_counts(L, plan);
+	return 2;
 }
 
 static const luaL_Reg methods[] = {
 	{"schema", l_plan_schema},
 	{"apply", l_plan_apply},
-	{"counts", plan_counts},
 	{NULL, NULL},
 };
 

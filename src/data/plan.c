@@ -13,7 +13,7 @@ struct plan_column {
 	step_cast *cast;
 	struct step *steps;
 	size_t nsteps;
-	uint64_t counts[FATE_COUNT], page[FATE_COUNT]; // of all pages; of the one being mapped
+	uint64_t counts[FATE_COUNT]; // of the page mapped last
 };
 
 struct plan {
@@ -321,7 +321,7 @@ static bool column_run(struct plan_column *col, struct step_run *run, struct cel
 		if (!col->steps[i].def->run(run, &col->steps[i], cell))
 			return false;
 	}
-	col->page[cell->fate]++;
+	col->counts[cell->fate]++;
 	return true;
 }
 
@@ -354,12 +354,10 @@ static bool page_run(struct plan *plan, const struct rows *rows, struct rows *ou
 	return true;
 }
 
-// Counts of a page that failed half way are never added.
-static void counts_add(struct plan *plan)
+static void counts_clear(struct plan *plan)
 {
 	for (size_t c = 0; c < plan->ncols; c++)
-		for (size_t f = 0; f < FATE_COUNT; f++)
-			plan->cols[c].counts[f] += plan->cols[c].page[f];
+		memset(plan->cols[c].counts, 0, sizeof plan->cols[c].counts);
 }
 
 struct rows *plan_apply(struct plan *plan, struct rows *rows, struct err *err)
@@ -374,13 +372,12 @@ struct rows *plan_apply(struct plan *plan, struct rows *rows, struct err *err)
 	if (out == NULL)
 		return NULL;
 	rows_adopt(out, rows);
-	for (size_t c = 0; c < plan->ncols; c++)
-		memset(plan->cols[c].page, 0, sizeof plan->cols[c].page);
+	counts_clear(plan);
 	if (!page_run(plan, rows, out, err)) {
+		counts_clear(plan);
 		rows_unref(out);
 		return NULL;
 	}
-	counts_add(plan);
 	return out;
 }
 

@@ -62,7 +62,7 @@ bool plan_seal(struct plan *plan, struct err *err);
 struct schema *plan_schema(const struct plan *plan);
 // The page mapped. Its cells may point into the input, which it keeps alive. NULL with err on failure.
 struct rows *plan_apply(struct plan *plan, struct rows *rows, struct err *err);
-// How many cells of column c met that fate, in all pages so far.
+// How many cells of column c met that fate in the page mapped last; none of a page that could not be mapped.
 uint64_t plan_count(const struct plan *plan, size_t c, enum fate fate);
 
 // "exact", "folded", "lost", "rejected".

@@ -43,7 +43,7 @@ others_hold_it() {
 	expect_eq "$(local_sql "select llm_context from contacts_master where contact_id = '$big'")" '{"id":1234567890123456789e1}' \
 		"the number in SQLite"
 	expect_eq "$(in_report contacts.jsonl "r['systems']['CRM'] + r['systems']['Local'] + r['systems']['Supabase']
-		if r['contact_id'] == '$big' else None")" missingverifiedverified "its verdicts"
+		if r['contact_id'] == '$big' else None")" rejectedverifiedverified "its verdicts"
 	expect_eq "$(in_report issues.jsonl "r['system'] + ' ' + r['field'] + ' ' + r['kind'] + ' ' + r['stored']
 		if r.get('contact_id') == '$big' and r['phase'] == 'sync' else None")" \
 		'CRM llmContext lost {"id":12345678901234567000}' "its error"
@@ -71,7 +71,7 @@ written_and_said() {
 		id=$(in_report issues.jsonl 'r["contact_id"] if r["kind"] == "lost" and r["phase"] == "sync" and
 			r.get("stored") == "{\"id\":12345678901234567000}" else None')
 		expect_eq "$(reader person "$id" llmContext.id)" 12345678901234567000 "what is stored"
-		expect_eq "$(in_report contacts.jsonl "r['systems']['CRM'] if r['contact_id'] == '$id' else None")" lost "its verdict"
+		expect_eq "$(in_report contacts.jsonl "r['systems']['CRM'] if r['contact_id'] == '$id' else None")" mismatched "its verdict"
 		expect_text "$work/report/report.txt" "     - CRM: llmContext: number beyond what JavaScript can hold, stored as {\"id\":12345678901234567000}"
 	done
 }
@@ -91,8 +91,8 @@ mapping_loses() {
 	expect_exit 1
 	expect_text "$work/report/report.txt" '     - BigQuery: notes: NUL character removed, would be stored as "beforeafter"'
 	expect_eq "$(in_report contacts.jsonl 'r["systems"]["BigQuery"] if any("notes: NUL" in e for e in r["errors"]) else None')" \
-		"source
-source" "the verdicts of both"
+		"rejected
+rejected" "the verdicts of both"
 	full_sync ON_LOSS=write --config "$home/config.lua" --report "$work/report"
 	expect_exit 1
 	expect_text "$work/report/report.txt" '     - BigQuery: notes: NUL character removed, stored as "beforeafter"'

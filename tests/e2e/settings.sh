@@ -181,7 +181,7 @@ big_integers() {
 		(9007199254740993, 'Odd One'), (9007199254740992, 'Even One'), (9223372036854775807, 'Last One'), (-5, 'Negative'), (12, 'Small')"
 	cat >numbered.lua <<-'END'
 		return {
-			key = "contact_id",
+			key = "contact_id", name = "canonical_name",
 			fields = {
 				{ "contact_id", "text", required = true, to = { twenty = { "contactId", "TEXT", unique = true } } },
 				{ "canonical_name", "text", to = { twenty = { "name", "FULL_NAME" } } },

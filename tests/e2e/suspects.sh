@@ -18,10 +18,10 @@ set_title() { # set_title VALUE: in Postgres, beside the run
 
 gone_when_looked_at_again() {
 	set_title "in between"
-	echo 'return { settle = 3 }' >settle.lua
-	"$SYNCRUN" "$scripts/full_sync.lua" --skip-sync --config settle.lua >"$out" 2>"$err" </dev/null &
+	echo 'return { recheck_after = 3 }' >recheck.lua
+	"$SYNCRUN" "$scripts/full_sync.lua" --skip-sync --config recheck.lua >"$out" 2>"$err" </dev/null &
 	local beside=$! tries=0
-	# the pass is over once its reading has a duration; then the settle time runs
+	# the pass is over once its reading has a duration; then the time before the second look runs
 	until [ "$(reader sqlite "$SYNCRUN_STATE/ledger.db" "select count(*) from attempt where system = 'postgres' and duration_ms is not null
 		and run = (select max(id) from run where status = 'running')" 2>/dev/null)" = 1 ]; do
 		tries=$((tries + 1))
@@ -69,8 +69,8 @@ key_is_no_person() {
 
 changed_source_is_named() {
 	set_title "other"
-	echo 'return { settle = 3 }' >settle.lua
-	"$SYNCRUN" "$scripts/full_sync.lua" --skip-sync --config settle.lua >"$out" 2>"$err" </dev/null &
+	echo 'return { recheck_after = 3 }' >recheck.lua
+	"$SYNCRUN" "$scripts/full_sync.lua" --skip-sync --config recheck.lua >"$out" 2>"$err" </dev/null &
 	local beside=$! tries=0
 	until [ "$(reader sqlite "$SYNCRUN_STATE/ledger.db" "select count(*) from attempt where system = 'postgres'
 		and run = (select max(id) from run where status = 'running')" 2>/dev/null)" = 1 ]; do

@@ -194,8 +194,9 @@ t.test("a plan carries every value over untouched", function()
 		columns[i] = { name = name, type = page:schema():type(name), from = name }
 	end
 	local plan = rows.plan(page:schema(), columns)
-	same(plan:apply(page), page, "plan")
-	for name, count in pairs(plan:counts()) do t.eq(count.exact, #page, name) end
+	local applied, counts = plan:apply(page)
+	same(applied, page, "plan")
+	t.eq(counts, {})
 end)
 
 t.test("nothing of the program asks for lua-cjson", function()

@@ -4,7 +4,7 @@ local mapping = require "syncrun.model.mapping"
 local rows = require "syncrun.rows"
 local t = require "syncrun.test"
 
-local MAPPING = mapping.compile { key = "id", fields = {
+local MAPPING = mapping.compile { key = "id", name = "canonical_name", fields = {
 	{ "id", "text" }, { "canonical_name", "text" }, { "email", "text" }, { "phone", "text" },
 } }
 

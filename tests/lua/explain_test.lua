@@ -1,7 +1,9 @@
 -- explain: the way of one value through the sandbox's BigQuery, the mapping, Twenty and a local file.
 local bigquery = require "sandbox.bigquery"
+local checks_of = require "syncrun.model.checks"
 local explain = require "syncrun.model.explain"
 local inspect = require "syncrun.flow.inspect"
+local judge_of = require "syncrun.model.judge"
 local mapping = require "syncrun.model.mapping"
 local rows = require "syncrun.rows"
 local t = require "syncrun.test"
@@ -53,7 +55,7 @@ t.test("a value's way: source, mapping, each system's form, what each holds, the
 			if not target.skipped then target:setup(true) end
 		end
 		local name = session:explain("1", "canonical_name")
-		t.eq(name.source, { column = "canonical_name", type = "text", value = "null" })
+		t.eq(name.source, { column = "canonical_name", label = "BigQuery", type = "text", value = "null" })
 		t.eq({ name.model.value, name.model.fate, name.model.note }, { '"Ann Lee"', "folded", "name made from other fields" })
 		t.eq(name.model.steps, { "default_name(full_name, first_name, last_name)" })
 		t.eq(by_label(name).Supabase.verdict, "not configured: SUPABASE_DB_URL is not set")
@@ -76,14 +78,17 @@ t.test("a value's way: source, mapping, each system's form, what each holds, the
 end)
 
 -- What a system holds, without one.
-local function verdict(own, expected, held)
+local function verdict(own, expected, held, checks)
 	local field = { name = "x", own = own, on_loss = "reject" }
 	local column = { name = "X", type = "text", from = "x", steps = { "null_to_empty" }, own = own, field = field }
 	local model = rows.new(rows.schema { { "x", "text" } })
 	model:add { x = expected }
 	local found = rows.new(rows.schema { { "X", "text" }, { "deletedAt", "timestamp" } })
 	for _, value in ipairs(held) do found:add(value) end
-	local out = explain.system(model, column, found)
+	local compiled = mapping.compile { key = "id", fields = { { "id", "text" }, { "x", "text" } } }
+	local judge = judge_of.new({ gone = "deletedAt", projection = function() return { column } end },
+		checks_of.compile(checks or {}, compiled, "checks"))
+	local out = explain.system(model, column, { found = found, judge = judge })
 	return out.verdict, out.holds
 end
 
@@ -91,6 +96,7 @@ t.test("verdicts on what a system holds", function()
 	t.eq({ verdict("source", "a", { { X = "a" } }) }, { "equal", { '"a"' } })
 	t.eq({ verdict("source", nil, { { X = "" } }) }, { "equal", { '""' } })
 	t.eq(verdict("source", "a", { { X = "b" } }), "different")
+	t.eq(verdict("source", "a", { { X = "b" } }, { fields = false }), "different, which the checks leave out")
 	t.eq(verdict("once", "a", { { X = "b" } }), "changed there since it was created")
 	t.eq(verdict("target", "a", { { X = "b" } }), "its own, never written")
 	t.eq(verdict("source", "a", { { X = "a" }, { X = "a" } }), "there 2 times")

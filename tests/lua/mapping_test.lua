@@ -75,20 +75,20 @@ local function transformed(kind, fn)
 end
 
 t.test("mapping: a transform that fails for a contact fails for that contact", function()
-	local model, failed = transformed("text", function(_, row)
+	local model, _, failed = transformed("text", function(_, row)
 		if row.id == "2" then return row.nothing end
 		return "v" .. row.id
 	end)
 	t.eq({ model[1].v, model[3].v, model:is_null(2, "v") }, { "v1", "v3", true })
 	t.eq(failed, { [2] = "v: its transform failed (unknown field 'nothing' (not a column of these rows))" })
-	local _, all = transformed("text", function(value) return value.x end)
+	local _, _, all = transformed("text", function(value) return value.x end)
 	t.contains(all[1], "mapping_test.lua:")
 	t.eq(#all, 3)
 end)
 
 t.test("mapping: what a transform returns has the field's type, and is UTF-8", function()
 	local function reason(kind, value)
-		local _, failed = transformed(kind, function() return value end)
+		local _, _, failed = transformed(kind, function() return value end)
 		return failed[1]
 	end
 	t.contains(reason("text", {}), "v: its transform failed (the column 'v' is text and cannot hold this table)")
@@ -99,7 +99,7 @@ t.test("mapping: what a transform returns has the field's type, and is UTF-8", f
 	t.eq(reason("date", "2026-02-01"), nil)
 	t.eq(reason("json", '{"a":1}'), nil)
 	t.eq(reason("bytes", "\xff"), nil)
-	local _, failed = transformed("text", function() end)
+	local _, _, failed = transformed("text", function() end)
 	t.contains(failed[3], "it returned nothing; return nil for no value")
 end)
 

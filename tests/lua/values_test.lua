@@ -124,16 +124,19 @@ t.test("a page without losses costs no look at its rows, and a lost value is tol
 	page:add { x = "b\0" }
 	page:add {}
 	local plan = rows.plan(page:schema(), { { name = "x", from = "x", steps = { "no_nul", "null_to_empty" } } })
-	local function seen(watch, out)
+	local function seen(out, counts, trace)
 		local list = {}
-		watch(out, function(i, fate) list[#list + 1] = i .. " " .. fate.fate end)
+		values.each_fate(out, counts, trace, function(i, fate) list[#list + 1] = i .. " " .. fate.fate end)
 		return list
 	end
-	local watch, trace = values.watch(plan), values.watch(plan, true)
-	local out = plan:apply(page)
-	t.eq(seen(watch, out), { "2 lost" })
-	t.eq(seen(watch, out), {}) -- nothing new was mapped
-	t.eq(seen(trace, out), { "2 lost", "3 folded" })
+	local out, counts = plan:apply(page)
+	t.eq(seen(out, counts), { "2 lost" })
+	t.eq(seen(out, {}), {}) -- nothing is looked at where the counts say that all is exact
+	t.eq(seen(out, counts, true), { "2 lost", "3 folded" })
+	local tally = values.tally { "x" }
+	tally:add(#out, counts)
+	tally:add(2, {})
+	t.eq(tally:counts(), { x = { exact = 3, folded = 1, lost = 1, rejected = 0 } })
 	t.eq(values.reason(out, 2, out:fates(2)[1], "reject"), 'x: NUL character removed, would be stored as "b"')
 	t.eq(values.reason(out, 2, out:fates(2)[1], "write"), 'x: NUL character removed, stored as "b"')
 	t.ok(err.is(select(2, err.try(plan.apply, plan, rows.new(rows.schema { { "y", "text" } })))))

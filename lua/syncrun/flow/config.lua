@@ -18,12 +18,14 @@ local GENERAL = {
 		state = { types = { "text" }, filled = true },
 		mapping = { types = { "text" }, filled = true },
 		checks = { types = { "text" }, filled = true },
-		settle = { types = { "number" }, min = 0 }, -- seconds
+		recheck_after = { types = { "number" }, min = 0 }, -- seconds
+		source = { types = { "table" } },
+		targets = { types = { "list" }, items = { types = { "table" } }, filled = true },
 		require = { types = { "list" }, items = { types = { "text" },
 			one_of = { "twenty", "supabase", "local", "local_db" } } },
 	},
 	variables = { table = { "SYNCRUN_TABLE" }, state = { "SYNCRUN_STATE" } },
-	kept = { "table", "state", "mapping", "checks", "settle", "require" },
+	kept = { "table", "state", "mapping", "checks", "recheck_after", "require" },
 	defaults = {
 		table = "contacts_master", state = ".syncrun", mapping = "contacts.mapping", checks = "contacts.checks",
 	},
@@ -115,6 +117,7 @@ function M.load(options)
 		if config[name] == nil then config[name] = {} end
 		if config[name] then fill(config[name], section, variables) end
 	end
+	config.folder = options.file and options.file:match "^(.*)/[^/]*$" or "."
 	register_secrets(config)
 	if not (config.twenty and config.twenty.url) then config.twenty = false end
 	if not (config.supabase and config.supabase.url) then config.supabase = false end
@@ -139,6 +142,11 @@ end
 function M.kept(config)
 	local kept = kept_of(config, GENERAL)
 	for name, section in pairs(usual) do kept[name] = config[name] and kept_of(config[name], section) end
+	kept.source = config.source and { kind = config.source.kind, label = config.source.label }
+	for i, target in ipairs(config.targets or {}) do
+		kept.targets = kept.targets or {}
+		kept.targets[i] = { kind = target.kind, label = target.label }
+	end
 	return kept
 end
 

@@ -9,10 +9,11 @@ local M = {}
 local MAX_TRIES = 6
 
 ---@class syncrun.Delivery
----@field target table the system
+---@field system syncrun.System
 ---@field plan syncrun.Plan from model rows to what is written
 ---@field compare syncrun.Plan from model rows to what is compared
----@field key string the key's column in the target's rows
+---@field judge syncrun.Judge
+---@field key string the key's column in the system's rows
 ---@field key_field string the key's field in the model's rows
 ---@field ledger syncrun.Ledger
 ---@field outcome fun(key: string, state: string, reason: string?) called once per contact
@@ -42,8 +43,8 @@ end
 
 -- What the system holds of these contacts, and the record of having read it.
 local function read_back(d, keys)
-	local reading = d.ledger:read(d.target.name)
-	local found = d.target:fetch(keys)
+	local reading = d.ledger:read(d.system.name)
+	local found = d.system:fetch(keys)
 	d.ledger:was_read(reading, #found)
 	return found, reading
 end
@@ -58,8 +59,7 @@ local function reconcile(d, batch, attempt)
 	local update = { model = rows.new(batch.model:schema()), actual = rows.new(found:schema()), reading = reading }
 	for i, key in ipairs(keys) do
 		local j = at[key]
-		local gone = j and found:schema():index "deletedAt" and not found:is_null(j, "deletedAt")
-		if j and not gone and rows.equal(expected, i, found, j, expected:schema():names()) then
+		if j and not d.judge:is_gone(found, j) and rows.equal(expected, i, found, j, expected:schema():names()) then
 			there[#there + 1] = key
 		elseif j then
 			update.model:append(batch.model, i)
@@ -99,7 +99,7 @@ end
 
 -- The server found what a new batch creates there already: an earlier try of it may have landed unseen (a connection that
 -- died is replaced, and the request repeated, below us). What is there as expected is done; only the rest is sent.
-local function settle(d, batch, e, tries, attempt)
+local function keep_what_landed(d, batch, e, tries, attempt)
 	local create, update = reconcile(d, batch, attempt)
 	if #create.model == #batch.model then return bisect(d, batch, "create", e, tries, attempt, true) end
 	if #create.model > 0 then deliver(d, create, "create", tries) end
@@ -115,14 +115,14 @@ end
 -- asked: it is known that nothing of the batch is there.
 deliver = function(d, batch, mode, tries, asked)
 	local page = d.plan:apply(batch.model)
-	local attempt = d.ledger:sending(d.target.name, mode, batch.model, d.key_field, batch.reading)
-	local outcomes, e = err.try(d.target.write, d.target,
+	local attempt = d.ledger:sending(d.system.name, mode, batch.model, d.key_field, batch.reading)
+	local outcomes, e = err.try(d.system.write, d.system,
 		{ rows = page, model = batch.model, actual = batch.actual }, mode)
 	if outcomes then return accept(d, batch, attempt, outcomes, e) end
 	if e.kind == "cancelled" then err.raise(e) end -- it stays as sent: the next run finds out by reading
 	d.ledger:failed(attempt, e)
 	if e.exists and mode == "create" and #batch.model > 1 and not asked then
-		settle(d, batch, e, tries, attempt)
+		keep_what_landed(d, batch, e, tries, attempt)
 	elseif e.reject then
 		bisect(d, batch, mode, e, tries, attempt, asked)
 	elseif e.unknown then

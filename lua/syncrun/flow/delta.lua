@@ -4,7 +4,6 @@
 local err = require "syncrun.err"
 local json = require "syncrun.json"
 local report = require "syncrun.flow.report"
-local sql = require "syncrun.systems.sql"
 local time = require "syncrun.time"
 
 local M = {}
@@ -12,7 +11,7 @@ local M = {}
 local COLUMN = "updated_at"
 
 local function path_of(run)
-	return run.config.state .. "/last_full.json"
+	return run.session.config.state .. "/last_full.json"
 end
 
 -- What the last full run left, nil when there was none.
@@ -34,26 +33,28 @@ end
 
 -- The mapping's field that says when a contact changed.
 local function time_field(run)
-	for _, field in ipairs(run.mapping.fields) do
+	for _, field in ipairs(run.session.mapping.fields) do
 		if field.source == COLUMN and field.type == "timestamp" then return field end
 	end
 end
 
 -- What a full run was about: a delta must be about the same.
 local function subject(run)
-	return { table = run.config.bigquery.table, where = run.config.bigquery.where or json.null,
-		project = run.config.bigquery.project or json.null }
+	local out = {}
+	for name, value in pairs(run.session.source:subject()) do out[name] = value end
+	return out
 end
 
 local function same_subject(a, b)
 	for name, value in pairs(b) do
-		if a[name] ~= value then return false end
+		local was = a[name]
+		if (was == json.null and "" or was) ~= value then return false end -- null: as earlier versions wrote it
 	end
 	return true
 end
 
 --- Turn a run into a delta run. Raises kind usage (exit 2) when it cannot be one.
----@param run table options, config, mapping, selection, notes
+---@param run syncrun.Run
 function M.select(run)
 	local o = run.options
 	if o.only or o.limit then
@@ -65,7 +66,7 @@ function M.select(run)
 	local last = remembered(run)
 	if not last then
 		err.raisef("usage", "'--changed' needs a full run before it, and '%s' remembers none; run without --changed first",
-			run.config.state)
+			run.session.config.state)
 	elseif not same_subject(last, subject(run)) then
 		err.raisef("usage", "the last full run was of another table or filter; run without --changed first")
 	end
@@ -76,22 +77,19 @@ end
 -- How many of the contacts that this full run wrote had their last change before the last delta began: it should have
 -- seen them. Nil when nothing tells.
 local function missed(run, last)
-	local field = time_field(run)
-	if not field or not run.ledger.db then return nil end
-	local n, column = 0, sql.name(field.name)
-	for row in run.ledger.db:each([[SELECT DISTINCT k.value AS id FROM attempt, json_each(attempt.keys) AS k
-		WHERE attempt.run = ? AND attempt.mode <> 'read']], run.ledger.run) do
-		local contact = run.spool.db:one(("SELECT %s AS at FROM source WHERE %s = ?"):format(column, run.spool.key),
-			tostring(row.id))
-		local at = contact and math.tointeger(tonumber(contact.at))
-		if contact and (not at or at < last.last_delta) then n = n + 1 end
+	local field, n = time_field(run), 0
+	if not field then return nil end
+	for key in run.ledger:sent_keys() do
+		local known, text = run.snapshot:value(key, field.name)
+		local at = math.tointeger(tonumber(text))
+		if known and (not at or at < last.last_delta) then n = n + 1 end
 	end
 	return n
 end
 
 --- Add to the notes what kind of run this was: of a delta, that it proves nothing; of a full run, what the deltas before
 --- it missed.
----@param run table
+---@param run syncrun.Run
 function M.note(run)
 	if run.delta then
 		local text = "delta run, not a proof: only contacts whose %s is not before %s were looked at"
@@ -107,16 +105,14 @@ end
 -- The youngest change that was seen; never beyond the begin of the run: a time in the future would hide what follows.
 local function watermark(run)
 	local field = time_field(run)
-	local text = "SELECT max(CAST(%s AS INTEGER)) AS at FROM source"
-	local row = field and run.spool.db:one(text:format(sql.name(field.name)))
-	local begun = time.parse(run.started_at)
-	return row and row.at and math.min(row.at, begun)
+	local largest = field and run.snapshot:largest(field.name)
+	return largest and math.min(largest, time.parse(run.started_at))
 end
 
 --- Remember this run for the next delta, when it came to its end: a full run anew, a delta run as one more of them.
----@param run table exit: 0 or 1 when every system was reached
+---@param run syncrun.Run its exit is 0 or 1 when every system was reached
 function M.remember(run)
-	if run.options.skip_sync or run.exit > 1 then return end
+	if run.options.skip_sync or run.result.exit > 1 then return end
 	if run.delta then
 		run.delta.deltas, run.delta.last_delta = run.delta.deltas + 1, time.parse(run.started_at)
 		remember(run, run.delta)

@@ -1,15 +1,13 @@
 --- The doctor: are the systems in reach and fit for the mapping, and do they treat values as we rely on? The probe is one
 --- contact whose every field holds a value that some system is known to change; what comes back is compared with what the
 --- system's projection promises. It is removed again whatever happens.
-local config_of = require "syncrun.flow.config"
 local crypto = require "syncrun.crypto"
 local err = require "syncrun.err"
 local file = require "syncrun.file"
-local mapping_of = require "syncrun.model.mapping"
 local problems = require "syncrun.flow.problems"
 local report = require "syncrun.flow.report"
 local rows = require "syncrun.rows"
-local systems = require "syncrun.systems.registry"
+local session_of = require "syncrun.flow.session"
 local task = require "syncrun.task"
 local values = require "syncrun.model.values"
 
@@ -192,9 +190,8 @@ end
 ---@param options { probe: boolean?, config: string? }
 ---@return integer
 function M.run(options)
-	local config = config_of.load { file = options.config }
-	local mapping = mapping_of.load(config.mapping)
-	local source, targets = systems.open(config, mapping)
+	local session = session_of.open { config = options.config }
+	local mapping, source = session.mapping, session.source
 	local say, code = report.stdout(false), 0
 	local _, unreachable = err.try(function()
 		source:check(mapping:source_columns())
@@ -204,7 +201,7 @@ function M.run(options)
 		say_error(source, unreachable)
 		code = unreachable.exit or (unreachable.kind == "config" and 2 or 3)
 	end
-	for _, system in ipairs(targets) do
+	for _, system in ipairs(session.targets) do
 		if system.skipped then
 			say("%s: not configured (%s)", system.label, system.skipped)
 		else

@@ -1,13 +1,11 @@
 --- A dry run: what a full run would cost in BigQuery, by BigQuery's own estimate, and whether each system is ready for it.
 --- No query runs, nothing is billed, nothing is written anywhere, not even here.
-local checks_of = require "syncrun.model.checks"
-local config_of = require "syncrun.flow.config"
 local delta = require "syncrun.flow.delta"
 local err = require "syncrun.err"
-local mapping_of = require "syncrun.model.mapping"
+local exits = require "syncrun.flow.exits"
 local problems = require "syncrun.flow.problems"
 local report = require "syncrun.flow.report"
-local systems = require "syncrun.systems.registry"
+local session_of = require "syncrun.flow.session"
 
 local M = {}
 
@@ -23,17 +21,10 @@ end
 
 local function open(options)
 	local run = { options = options, notes = {}, say = report.stdout(options.quiet), code = 0 }
-	run.config = config_of.load { file = options.config }
-	run.mapping = mapping_of.load(run.config.mapping)
-	checks_of.load(run.config.checks, run.mapping)
-	run.source, run.targets = systems.open(run.config, run.mapping)
-	run.selection = { columns = run.mapping:source_columns(), only = options.only, limit = options.limit }
+	run.session = session_of.open { config = options.config }
+	run.selection = { columns = run.session.mapping:source_columns(), only = options.only, limit = options.limit }
 	if options.changed then delta.select(run) end
 	return run
-end
-
-local function exit_of(e)
-	return e.exit or ((e.kind == "config" or e.kind == "mapping" or e.kind == "usage") and 2 or 3)
 end
 
 local function say_cost(run, estimate)
@@ -43,22 +34,22 @@ local function say_cost(run, estimate)
 	end
 	run.say("  the query would process %s", M.bytes(estimate.bytes_processed))
 	run.say("  and be billed as %s, unless BigQuery still has its result", M.bytes(estimate.bytes_billed))
-	local cap = run.source.max_bytes_billed
+	local cap = run.session.source.max_bytes_billed
 	if not cap then return end
 	run.say("  at most %s may be billed: it %s", M.bytes(cap), estimate.refused and "would be refused" or "would run")
 	if estimate.refused then run.code = 2 end
 end
 
 local function look_at_source(run)
-	local described = run.source:describe()
-	run.source:check(run.selection.columns)
-	run.say("BigQuery: table %s, %s rows", run.config.bigquery.table,
+	local described = run.session.source:describe()
+	run.session.source:check(run.selection.columns)
+	run.say("%s: table %s, %s rows", run.session.source.label, run.session.source:subject().table,
 		described.rows and ("%d"):format(described.rows) or "an unknown number of")
-	say_cost(run, run.source:estimate(run.selection))
+	say_cost(run, run.session.source:estimate(run.selection))
 end
 
 local function say_found(run, system, found)
-	local makes = system.name == "sqlite" and #problems.where(found, problems.is_lasting) == 0
+	local makes = system.makes_itself and #problems.where(found, problems.is_lasting) == 0
 	if not makes then run.code = math.max(run.code, problems.worst(found)) end
 	if problems.worst(found) == 0 then
 		run.say("%s: ready; contacts that differ would be written there", system.label)
@@ -72,7 +63,7 @@ local function look_at(run, system)
 	local found, e = err.try(system.check, system, { write = true })
 	if not e then return say_found(run, system, found) end
 	if e.kind == "cancelled" then err.raise(e) end
-	run.code = math.max(run.code, exit_of(e))
+	run.code = math.max(run.code, exits.of(e))
 	run.say("%s: %s", system.label, report.plain(e.message))
 end
 
@@ -80,7 +71,7 @@ local function look(run)
 	run.say "DRY RUN: no query runs, nothing is written"
 	run.say ""
 	look_at_source(run)
-	for _, system in ipairs(run.targets) do
+	for _, system in ipairs(run.session.targets) do
 		if system.skipped then
 			run.say("%s: skipped (not configured: %s)", system.label, system.skipped)
 		else
@@ -99,9 +90,9 @@ end
 function M.run(options)
 	local run = open(options)
 	local code, e = err.try(look, run)
-	for _, system in ipairs(systems.configured(run.targets)) do err.try(system.close, system) end
+	run.session:close()
 	if e then
-		e.exit = e.exit or exit_of(e)
+		e.exit = e.exit or exits.of(e)
 		err.raise(e)
 	end
 	return code

@@ -1,11 +1,9 @@
 --- Guards: what a run must not go on from without a person's word. Each stops it before anything is written (exit 4),
 --- says what it saw and which option lets that pass. Knows no system by name.
 local err = require "syncrun.err"
+local exits = require "syncrun.flow.exits"
 
 local M = {}
-
---- The exit code of a run that a guard stopped.
-M.EXIT = 4
 
 -- Stop the run, unless its option says that this may be; then it is a note of the report.
 local function stop(run, option, format, ...)
@@ -15,7 +13,7 @@ local function stop(run, option, format, ...)
 		return
 	end
 	err.raise {
-		kind = "guard", code = option, exit = M.EXIT,
+		kind = "guard", code = option, exit = exits.guard,
 		message = ("%s; nothing was written. If that is right, --%s lets it pass"):format(what, option),
 	}
 end
@@ -26,7 +24,7 @@ end
 
 -- How many rows the table had around the time it was read: the least and the most, nil when nothing tells.
 local function rows_around(run)
-	local before, after = run.described.count, run.described_after.count
+	local before, after = run.intake.described.count, run.intake.described_after.count
 	if not before or not after then return nil end
 	return math.min(before, after), math.max(before, after)
 end
@@ -34,10 +32,10 @@ end
 -- All of a table was asked for: the result must be all of it, whatever total the result itself announces.
 local function check_length(run)
 	local least, most = rows_around(run)
-	local n = run.spool.total
-	if not least or run.source.where or (n >= least and n <= most) then return end
+	local n, source = run.snapshot.total, run.session.source
+	if not least or source.filter or (n >= least and n <= most) then return end
 	stop(run, "allow-short-source", "%s has %d rows, but reading it gave %d (a row access policy that hides some, or "
-		.. "somebody on the way who answers for %s)", named(run.source), n < least and least or most, n, run.source.label)
+		.. "somebody on the way who answers for %s)", named(source), n < least and least or most, n, source.label)
 end
 
 -- Whether a target holds anybody: its first page tells.
@@ -48,19 +46,18 @@ local function holds_people(system)
 end
 
 local function check_empty(run)
-	if run.spool.total > 0 then return end
-	for _, target in ipairs(run.states) do
+	if run.snapshot.total > 0 then return end
+	for _, target in ipairs(run.targets) do
 		if holds_people(target.system) then
-			stop(run, "allow-empty-source", "%s gives no contact at all%s, but %s holds people", named(run.source),
-				run.source.where and " through its filter" or "", target.label)
+			stop(run, "allow-empty-source", "%s gives no contact at all%s, but %s holds people", named(run.session.source),
+				run.session.source.filter and " through its filter" or "", target.label)
 			return
 		end
 	end
 end
 
 --- The source, once it was read whole: is it as long as its table, and is there anybody? Raises kind guard.
----@param run table options, source, described and described_after (the source's describe() before and after it was read),
----  spool, states, by_key; gets notes
+---@param run syncrun.Run
 function M.source(run)
 	if run.by_key then return end
 	check_length(run)

@@ -1,49 +1,50 @@
---- Ad-hoc looks at single contacts across the configured systems: for the prompt and for custom scripts.
-local config_of = require "syncrun.flow.config"
+--- Ad-hoc looks at single contacts across the configured systems: for the prompt and for custom scripts. The verdict is that
+--- of a run. Knows no system by name.
 local err = require "syncrun.err"
 local explain = require "syncrun.model.explain"
-local mapping_of = require "syncrun.model.mapping"
+local judge_of = require "syncrun.model.judge"
 local near = require "syncrun.near"
 local rows = require "syncrun.rows"
-local sync = require "syncrun.flow.pass"
-local systems = require "syncrun.systems.registry"
+local session_of = require "syncrun.flow.session"
+local target_of = require "syncrun.flow.target"
 
 local M = {}
 
----@class syncrun.Session
----@field config table
----@field mapping syncrun.Mapping
----@field source table
----@field targets table[]
-local Session = {}
-Session.__index = Session
+---@class syncrun.Inspection
+---@field session syncrun.Session
+local Inspection = {}
+Inspection.__index = Inspection
 
---- Open the configured systems. Nothing is connected before it is asked for.
+--- Look at the configured systems. Nothing is connected before it is asked for.
 ---@param options { config: string? }?
----@return syncrun.Session
+---@return syncrun.Inspection
 function M.open(options)
-	local self = setmetatable({ config = config_of.load { file = options and options.config } }, Session)
-	self.mapping = mapping_of.load(self.config.mapping)
-	self.source, self.targets = systems.open(self.config, self.mapping)
-	return self
+	local session = session_of.open(options)
+	return setmetatable({ session = session, source = session.source, targets = session.targets,
+		mapping = session.mapping }, Inspection)
 end
 
 -- What the mapping makes of a page of one contact.
 local function mapped_page(self, page)
-	local model, failed = self.mapping:to_model(page:schema())(page)
+	local model, _, failed = self.mapping:to_model(page:schema())(page)
 	local _, reason = next(failed)
 	if reason then err.raisef("mapping", "%s", reason) end
 	return model
 end
 
--- The contact's model rows from the source: none, one, or several when its id is repeated.
-local function model_rows(self, id)
-	local model = rows.new(self.mapping:schema())
+-- The contact's rows in the source and in the model: none, one, or several when its id is repeated.
+local function rows_of(self, id)
+	local model, source = rows.new(self.mapping:schema()), nil
 	for page in self.source:scan { columns = self.mapping:source_columns(), only = { id } } do
+		source = source or page
 		local mapped = mapped_page(self, page)
-		for i = 1, #mapped do model:append(mapped, i) end
+		if #model == 0 then
+			model = mapped
+		else
+			for i = 1, #mapped do model:append(mapped, i) end
+		end
 	end
-	return model
+	return model, source
 end
 
 local function fields_of(page, i)
@@ -52,67 +53,88 @@ local function fields_of(page, i)
 	return fields
 end
 
+local function all_fields(page)
+	local list = {}
+	for i = 1, #page do list[i] = fields_of(page, i) end
+	return list
+end
+
 --- What every system holds of a contact: by label, a list of its records (field -> text).
 ---@param id string
 ---@return table<string, table<string, string>[]|string>
-function Session:contact(id)
-	local out = { BigQuery = {} }
-	local model = model_rows(self, id)
-	for i = 1, #model do out.BigQuery[i] = fields_of(model, i) end
+function Inspection:contact(id)
+	local out = { [self.source.label] = all_fields((rows_of(self, id))) }
 	for _, target in ipairs(self.targets) do
-		if target.skipped then
-			out[target.label] = "not configured: " .. target.skipped
-		else
-			local found, list = target:fetch { id }, {}
-			for i = 1, #found do list[i] = fields_of(found, i) end
-			out[target.label] = list
-		end
+		out[target.label] = target.skipped and "not configured: " .. target.skipped or all_fields(target:fetch { id })
 	end
 	return out
 end
 
-local function judge(self, target, model)
-	if target.skipped then return { "skipped (" .. target.skipped .. ")" } end
+-- What a target should hold of a contact, what it holds, and who judges that; nil and the error when it cannot be read.
+local function look(self, target, model)
 	local found, e = err.try(target.fetch, target, { model:text(1, self.mapping.key) })
-	if not found then return { "not checked: " .. e.message } end
-	return sync.judge_one(target, self.mapping:schema(), model, found)
+	if not found then return nil, e end
+	local expected = target_of.expected_plan(target, self.mapping:schema()):apply(model)
+	local judge = judge_of.new(target, self.session.checks)
+	local alive = judge:alive(found)
+	if target.amend and #alive == 1 then target:amend(expected, 1, found, alive[1]) end
+	return { expected = expected, found = found, judge = judge }
+end
+
+local function all_rows(page)
+	local list = {}
+	for j = 1, #page do list[j] = j end
+	return list
+end
+
+local function lines_in(self, target, model)
+	if target.skipped then return { "skipped (" .. target.skipped .. ")" } end
+	local l, e = look(self, target, model)
+	if not l then return { "not checked: " .. e.message } end
+	return judge_of.lines(l.judge:contact(l.expected, 1, l.found, all_rows(l.found)), target.label)
 end
 
 --- Validate one contact in every system: by label, a list of what is wrong (empty: equal).
 ---@param id string
 ---@return table<string, string[]>
-function Session:validate(id)
-	local model = model_rows(self, id)
-	if #model == 0 then return { BigQuery = { "Missing in BigQuery" } } end
-	if #model > 1 then return { BigQuery = { ("contact_id is repeated (%d rows)"):format(#model) } } end
-	local out = { BigQuery = {} }
-	for _, target in ipairs(self.targets) do out[target.label] = judge(self, target, model) end
+function Inspection:validate(id)
+	local model, label = rows_of(self, id), self.source.label
+	if #model == 0 then return { [label] = { "Missing in " .. label } } end
+	if #model > 1 then return { [label] = { ("%s is repeated (%d rows)"):format(self.mapping.key, #model) } } end
+	local out = { [label] = {} }
+	for _, target in ipairs(self.targets) do out[target.label] = lines_in(self, target, model) end
 	return out
 end
 
--- The source's row of this id and what the mapping makes of it.
-local function rows_of(self, id)
-	local source, model
-	for page in self.source:scan { columns = self.mapping:source_columns(), only = { id } } do
-		if #page > 1 or source then err.raisef("check", "contact_id '%s' is repeated in BigQuery", id) end
-		source, model = page, mapped_page(self, page)
+local function column_of(target, field)
+	for _, column in ipairs(target:projection()) do
+		if column.field == field then return column end
 	end
-	if not source then err.raisef("check", "contact '%s' is not in BigQuery", id) end
-	return source, model
 end
 
 local function explain_in(self, target, field, model)
 	if target.skipped then return { label = target.label, verdict = "not configured: " .. target.skipped } end
-	local column
-	for _, c in ipairs(target:projection()) do
-		if c.field == field then column = c end
-	end
+	local column = column_of(target, field)
 	if not column then return { label = target.label, verdict = "not mapped there" } end
-	local found, e = err.try(target.fetch, target, { model:text(1, self.mapping.key) })
-	if not found then return { label = target.label, verdict = "not checked: " .. e.message } end
-	local out = explain.system(model, column, found)
+	local l, e = look(self, target, model)
+	if not l then return { label = target.label, verdict = "not checked: " .. e.message } end
+	local out = explain.system(model, column, l)
 	out.label = target.label
 	return out
+end
+
+local function field_named(self, name)
+	local field = self.mapping.by_name[name]
+	if field then return field end
+	err.raisef("usage", "the mapping has no field '%s'%s", tostring(name), near.hint(name, self.mapping:names()))
+end
+
+-- The one row of a contact, in the source and in the model.
+local function one_row(self, id)
+	local model, source = rows_of(self, id)
+	if #model == 0 then err.raisef("check", "contact '%s' is not in %s", id, self.source.label) end
+	if #model > 1 then err.raisef("check", "%s '%s' is repeated in %s", self.mapping.key, id, self.source.label) end
+	return model, source
 end
 
 --- The way of one value: what the source has, what the mapping and each system's projection make of it, what each system
@@ -120,23 +142,19 @@ end
 ---@param id string
 ---@param field_name string as the mapping names it
 ---@return { contact_id: string, field: string, source: table, model: syncrun.Explained, systems: table[] }
-function Session:explain(id, field_name)
-	local field = self.mapping.by_name[field_name]
-	if not field then
-		local names = {}
-		for i, f in ipairs(self.mapping.fields) do names[i] = f.name end
-		err.raisef("usage", "the mapping has no field '%s'%s", tostring(field_name), near.hint(field_name, names))
-	end
-	local source, model = rows_of(self, id)
+function Inspection:explain(id, field_name)
+	local field = field_named(self, field_name)
+	local model, source = one_row(self, id)
 	local out = { contact_id = id, field = field.name, systems = {} }
 	out.source, out.model = explain.model(source, model, field)
+	out.source.label = self.source.label
 	for i, target in ipairs(self.targets) do out.systems[i] = explain_in(self, target, field, model) end
 	return explain.new(out)
 end
 
 --- Let go of every connection.
-function Session:close()
-	for _, target in ipairs(systems.configured(self.targets)) do err.try(target.close, target) end
+function Inspection:close()
+	self.session:close()
 end
 
 return M

@@ -39,11 +39,11 @@ local function is_without_value(page, i, field)
 end
 
 -- A required value is judged once, before anything is sent: the contact goes to no system.
-local function reject_without_required(self, page, first)
+local function reject_without_required(self, page, first, failed)
 	for _, field in ipairs(self.mapping.fields) do
 		if field.required and field.name ~= self.mapping.key then
 			for i = 1, #page do
-				if is_without_value(page, i, field) then
+				if not failed[i] and is_without_value(page, i, field) then
 					self.snapshot:reject(first + i, ("%s is required"):format(field.name))
 				end
 			end
@@ -52,11 +52,11 @@ local function reject_without_required(self, page, first)
 end
 
 -- The user's own rules judge, they never stop a run.
-local function judge_by_checks(self, page, first)
+local function judge_by_checks(self, page, first, failed)
 	local checks = self.session.checks
 	if #checks.contact == 0 then return end
 	for i, contact in page:each() do
-		for _, wrong in ipairs(checks:issues(contact)) do
+		for _, wrong in ipairs(failed[i] and {} or checks:issues(contact)) do
 			self.snapshot:note { pos = first + i, system = self.label, phase = "validate", kind = "check",
 				reason = ("%s: %s"):format(self.label, wrong) }
 		end
@@ -79,13 +79,15 @@ local function note_fate(self, page, i, pos, fate)
 	end
 end
 
-local function take_page(self, model, counts, first)
+-- failed: the rows of which a transform failed. They go to no system, and what is left of them is not judged.
+local function take_page(self, first, model, counts, failed)
 	self.tally:add(#model, counts)
 	self.snapshot:add(model)
 	self.ledger:see(model, self.mapping.key)
 	values.each_fate(model, counts, self.trace_folds, function(i, fate) note_fate(self, model, i, first + i, fate) end)
-	reject_without_required(self, model, first)
-	judge_by_checks(self, model, first)
+	for i, reason in pairs(failed) do self.snapshot:reject(first + i, reason) end
+	reject_without_required(self, model, first, failed)
+	judge_by_checks(self, model, first, failed)
 end
 
 -- ---- all of them
@@ -99,8 +101,7 @@ local function take(self, on_begin)
 	if page then to_model = self.mapping:to_model(page:schema()) end
 	on_begin() -- not earlier: a refused query or a bad mapping prints nothing
 	while page do
-		local model, counts = to_model(page)
-		take_page(self, model, counts, n)
+		take_page(self, n, to_model(page))
 		n = n + #page
 		page = next_page()
 	end
@@ -139,8 +140,11 @@ end
 -- What changed between two snapshots: remarked where something is wrong with it; how many there are.
 local function note_changes(self, again)
 	local key, changed = self.mapping.key, 0
-	for found, page in rows.merge(self.snapshot:pages(), again:pages(), key) do
-		changed = changed + #found.differ + #found.extra
+	for found, page, _, now in rows.merge(self.snapshot:pages(), again:pages(), key) do
+		changed = changed + #found.differ
+		for _, j in ipairs(found.extra) do -- a row that was set aside is no new one
+			if not self.snapshot:has(now:text(j, key)) then changed = changed + 1 end
+		end
 		for _, pair in ipairs(found.differ) do
 			self.snapshot:remark(page:text(pair.e, key), (" (its row in %s was changed after it was read)"):format(self.label))
 		end

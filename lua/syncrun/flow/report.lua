@@ -56,18 +56,19 @@ function M.progress(say, total, quiet)
 	end
 end
 
--- ---- what the spool knows
+-- ---- what was found
 
-local function contact_line(db, spool, pos)
-	local row = db:one(("SELECT %s AS id, %s AS name FROM source WHERE pos = ?"):format(spool.key, spool.name_field), pos)
+local function contact_line(db, snapshot, pos)
+	local sql = ("SELECT %s AS id, %s AS name FROM source WHERE pos = ?"):format(snapshot.key, snapshot.name_field)
+	local row = db:one(sql, pos)
 	local again = db:one("SELECT reason FROM bad WHERE pos = ?", pos)
 	local nth = again and again.reason:match "row %d+ of %d+$"
 	return ("%s (ID: %s%s)"):format(M.plain(row.name or "(no name)"), M.plain(row.id or "null"),
 		nth and ", " .. nth or ""), row
 end
 
-local function block(say, spool, phase, title, bullet, limit)
-	local db, n = spool.db, 0
+local function block(say, snapshot, phase, title, bullet, limit)
+	local db, n = snapshot.db, 0
 	local total = db:one("SELECT count(DISTINCT pos) AS n FROM finding WHERE phase = ?", phase).n
 	if total == 0 then return end
 	say(RULE)
@@ -77,7 +78,7 @@ local function block(say, spool, phase, title, bullet, limit)
 	for row in db:each("SELECT pos, reason FROM finding WHERE phase = ? ORDER BY pos, system, rowid", phase) do
 		if row.pos ~= last then
 			n, last = n + 1, row.pos
-			if n <= limit then say("  %s %s", bullet, (contact_line(db, spool, row.pos))) end
+			if n <= limit then say("  %s %s", bullet, (contact_line(db, snapshot, row.pos))) end
 		end
 		if n <= limit then say("     - %s", M.plain(row.reason)) else break end
 	end
@@ -86,17 +87,14 @@ local function block(say, spool, phase, title, bullet, limit)
 end
 
 --- The totals of a run, counted from what was found.
----@param spool syncrun.Spool
+---@param snapshot syncrun.Snapshot
 ---@param skip_sync boolean
 ---@return { total: integer, synced: integer|string, errors: integer, validated: integer, issues: integer }
-function M.totals(spool, skip_sync)
-	local function contacts(phase)
-		return spool.db:one("SELECT count(DISTINCT pos) AS n FROM finding WHERE phase = ?", phase).n
-	end
-	local errors, issues = contacts "sync", contacts "validate"
+function M.totals(snapshot, skip_sync)
+	local errors, issues = snapshot:contacts "sync", snapshot:contacts "validate"
 	return {
-		total = spool.total, errors = errors, issues = issues, validated = spool.total - issues,
-		synced = skip_sync and "not run" or spool.total - errors,
+		total = snapshot.total, errors = errors, issues = issues, validated = snapshot.total - issues,
+		synced = skip_sync and "not run" or snapshot.total - errors,
 	}
 end
 
@@ -113,10 +111,10 @@ local function say_totals(say, t)
 	say ""
 end
 
-local function say_extras(say, spool, limit)
-	for row in spool.db:each "SELECT system, count(*) AS n FROM extra GROUP BY system ORDER BY system" do
-		say("Extra in %s (not in BigQuery; listed, never deleted): %d", row.system, row.n)
-		for extra in spool.db:each("SELECT k, name FROM extra WHERE system = ? ORDER BY k LIMIT ?", row.system, limit) do
+local function say_extras(say, snapshot, limit)
+	for row in snapshot.db:each "SELECT system, count(*) AS n FROM extra GROUP BY system ORDER BY system" do
+		say("Extra in %s (not in %s; listed, never deleted): %d", row.system, snapshot.label, row.n)
+		for extra in snapshot.db:each("SELECT k, name FROM extra WHERE system = ? ORDER BY k LIMIT ?", row.system, limit) do
 			local id = extra.k == "" and "none" or M.plain(extra.k)
 			say("     - %s(ID: %s)", extra.name and M.plain(extra.name) .. " " or "", id)
 		end
@@ -124,19 +122,19 @@ local function say_extras(say, spool, limit)
 	end
 end
 
-local function say_notes(say, spool, notes, limit)
-	local before = spool.db:one([[SELECT (SELECT count(*) FROM extra) + (SELECT count(*) FROM revived)
+local function say_notes(say, snapshot, notes, limit)
+	local before = snapshot.db:one([[SELECT (SELECT count(*) FROM extra) + (SELECT count(*) FROM revived)
 		+ (SELECT count(*) FROM owned) AS n]]).n
 	if #notes == 0 and before == 0 then return end
 	for _, note in ipairs(notes) do say("%s", M.plain(note)) end
-	for row in spool.db:each("SELECT system, count(*) AS n FROM revived GROUP BY system") do
+	for row in snapshot.db:each("SELECT system, count(*) AS n FROM revived GROUP BY system") do
 		say("Revived in %s (were soft-deleted there): %d", row.system, row.n)
-		for r in spool.db:each("SELECT pos FROM revived WHERE system = ? ORDER BY pos LIMIT ?", row.system, limit) do
-			say("     - %s", (contact_line(spool.db, spool, r.pos)))
+		for r in snapshot.db:each("SELECT pos FROM revived WHERE system = ? ORDER BY pos LIMIT ?", row.system, limit) do
+			say("     - %s", (contact_line(snapshot.db, snapshot, r.pos)))
 		end
 	end
-	say_extras(say, spool, limit)
-	report_values.say_owned(say, spool.db)
+	say_extras(say, snapshot, limit)
+	report_values.say_owned(say, snapshot.db)
 	say ""
 end
 
@@ -170,15 +168,15 @@ end
 
 --- The validation report: totals, the two blocks, notes, and the last word.
 ---@param say fun(format: string, ...)
----@param run { spool: syncrun.Spool, totals: table, notes: string[], good: boolean, targets: table[] }
+---@param run syncrun.Run
 ---@param limit integer? contacts a block; default ten
 function M.body(say, run, limit)
 	limit = limit or SHOWN
-	say_totals(say, run.totals)
-	block(say, run.spool, "sync", "SYNC ERRORS", "❌", limit)
-	block(say, run.spool, "validate", "VALIDATION ISSUES", "⚠️ ", limit)
-	say_notes(say, run.spool, run.notes, limit)
-	say_end(say, run.totals, run.good, covered(run.targets))
+	say_totals(say, run.result.totals)
+	block(say, run.snapshot, "sync", "SYNC ERRORS", "❌", limit)
+	block(say, run.snapshot, "validate", "VALIDATION ISSUES", "⚠️ ", limit)
+	say_notes(say, run.snapshot, run.result.notes, limit)
+	say_end(say, run.result.totals, run.result.good, covered(run.session.targets))
 end
 
 -- ---- files
@@ -196,11 +194,11 @@ local WORST = [[SELECT pos, system, CASE max(CASE fate WHEN 'rejected' THEN 3 WH
 -- Contact by contact, in the order of pos: what worst(pos) became of its values, by system.
 local function worst_fates(run)
 	if not run.options.trace_folds then return function() return nil end end
-	local next_row = run.spool.db:each(WORST)
+	local next_row = run.snapshot.db:each(WORST)
 	local row = next_row()
 	return function(pos)
 		local worst = {}
-		for _, system in ipairs(run.systems) do worst[system.label] = not system.skipped and "exact" or nil end
+		for _, system in ipairs(run.result.systems) do worst[system.label] = not system.skipped and "exact" or nil end
 		while row and row.pos == pos do
 			worst[row.system] = row.fate
 			row = next_row()
@@ -209,32 +207,80 @@ local function worst_fates(run)
 	end
 end
 
--- One line a contact, in the source's order: its verdict in every system.
+-- ---- contact by contact
+
+local STATES_AT_ONCE = 1000 -- contacts whose states are asked of the ledger in one go
+
+-- The source's own state of a contact: it is what all others are held to.
+local SOURCE_STATES = { source = "rejected", missing = "missing" }
+
+-- What each target's state of some contacts is: by label, by key.
+local function states_of(run, keys)
+	local by_label = {}
+	for _, target in ipairs(run.targets) do
+		by_label[target.label] = run.ledger:states_of(target.system.name, keys)
+	end
+	return by_label
+end
+
+-- The state of a contact in every system: of the ledger; a contact that goes to no system is rejected in all.
+local function states_of_row(run, row, states)
+	local systems = { [run.snapshot.label] = row.bad and "rejected" or "verified" }
+	for _, system in ipairs(run.session.targets) do
+		systems[system.label] = system.skipped and "skipped" or row.bad and "rejected"
+			or states[system.label][row.id] or "unread"
+	end
+	return systems
+end
+
+-- Rows of the source with their states, in the source's order.
+local function each_contact(run)
+	local snapshot, page, at, states = run.snapshot, {}, 0, nil
+	local next_row = snapshot.db:each(([[SELECT source.pos AS pos, %s AS id, %s AS name, bad.pos IS NOT NULL AS bad FROM source
+		LEFT JOIN bad ON bad.pos = source.pos ORDER BY source.pos]]):format(snapshot.key, snapshot.name_field))
+	local function fill()
+		local keys = {}
+		page, at = {}, 0
+		for row in next_row do
+			page[#page + 1] = { pos = row.pos, id = row.id, name = row.name, bad = row.bad ~= 0 }
+			keys[#keys + 1] = row.id
+			if #page == STATES_AT_ONCE then break end
+		end
+		states = states_of(run, keys)
+	end
+	return function()
+		if at == #page then fill() end
+		at = at + 1
+		local row = page[at]
+		if row then return row, states_of_row(run, row, states) end
+	end
+end
+
+-- One line a contact, in the source's order: its state in every system.
 local function write_contacts(writer, run)
-	local spool, db = run.spool, run.spool.db
-	local finding = db:each "SELECT pos, system, phase, kind, reason FROM finding ORDER BY pos, system, rowid"
+	local finding = run.snapshot.db:each "SELECT pos, system, phase, kind, reason FROM finding ORDER BY pos, system, rowid"
 	local open, worst_of = finding(), worst_fates(run)
-	local sql = ("SELECT pos, %s AS id, %s AS name FROM source ORDER BY pos"):format(spool.key, spool.name_field)
-	for row in db:each(sql) do
-		local systems, errors, issues = {}, json.array {}, json.array {}
-		for _, system in ipairs(run.systems) do systems[system.label] = system.skipped and "skipped" or "verified" end
+	for row, systems in each_contact(run) do
+		local lists = { sync = json.array {}, validate = json.array {}, tolerated = {} }
 		while open and open.pos == row.pos do
-			if open.phase == "validate" then systems[open.system] = open.kind end
-			local list = open.phase == "sync" and errors or issues
-			list[#list + 1] = open.reason
+			if open.system == run.snapshot.label and open.phase == "validate" and not row.bad then
+				systems[open.system] = SOURCE_STATES[open.kind] or "invalid"
+			end
+			table.insert(lists[open.phase], open.reason)
 			open = finding()
 		end
 		writer:write(json.encode {
-			contact_id = row.id or json.null, name = row.name or json.null, systems = systems, errors = errors,
-			issues = issues, values = worst_of(row.pos),
+			contact_id = row.id or json.null, name = row.name or json.null, systems = systems, errors = lists.sync,
+			issues = lists.validate, values = worst_of(row.pos),
 		} .. "\n")
 	end
 end
 
 local function write_issues(writer, run)
-	local spool = run.spool
-	for row in spool.db:each(([[SELECT %s AS id, %s AS name, system, phase, kind, field, actual, expected, stored, reason
-		FROM finding JOIN source USING (pos) ORDER BY pos, system, finding.rowid]]):format(spool.key, spool.name_field)) do
+	local snapshot = run.snapshot
+	local sql = ([[SELECT %s AS id, %s AS name, system, phase, kind, field, actual, expected, stored, reason
+		FROM finding JOIN source USING (pos) ORDER BY pos, system, finding.rowid]]):format(snapshot.key, snapshot.name_field)
+	for row in snapshot.db:each(sql) do
 		local line = {}
 		for key, value in pairs(row) do line[key] = value end
 		line.contact_id, line.id = row.id or json.null, nil
@@ -244,22 +290,21 @@ local function write_issues(writer, run)
 		end
 		writer:write(json.encode(line) .. "\n")
 	end
-	for row in spool.db:each "SELECT system, k, name FROM extra ORDER BY system, k" do
+	for row in snapshot.db:each "SELECT system, k, name FROM extra ORDER BY system, k" do
 		writer:write(json.encode { kind = "extra", system = row.system, contact_id = row.k, name = row.name } .. "\n")
 	end
 end
 
 --- The run in one JSON object.
----@param run table
+---@param run syncrun.Run
 ---@return string
 function M.summary(run)
-	local systems = {}
-	for i, system in ipairs(run.systems) do systems[i] = system end
+	local r = run.result
 	return json.encode({
-		version = host.version, started_at = run.started_at, finished_at = run.finished_at, exit_code = run.exit,
-		total = run.totals.total, synced = run.totals.synced, validated = run.totals.validated, errors = run.totals.errors,
-		issues = run.totals.issues, success = run.good, notes = json.array(run.notes), systems = json.array(systems),
-		owned = json.array(report_values.owned(run.spool.db)), source = run.source, options = run.options,
+		version = host.version, started_at = r.started_at, finished_at = r.finished_at, exit_code = r.exit,
+		total = r.totals.total, synced = r.totals.synced, validated = r.totals.validated, errors = r.totals.errors,
+		issues = r.totals.issues, success = r.good, notes = json.array(r.notes), systems = json.array(r.systems),
+		owned = json.array(report_values.owned(run.snapshot.db)), source = r.source, options = run.options,
 		peak_memory_bytes = host.peak_memory(),
 	}, { pretty = true }) .. "\n"
 end
@@ -284,17 +329,13 @@ function M.try_file(path, folder)
 	os.remove(probe)
 end
 
--- What the source's queries cost.
-local function say_cost(say, source)
-	say("BigQuery billed %d bytes (%.1f MiB) for %d queries, which processed %d bytes", source.bytes_billed,
-		source.bytes_billed / (1024 * 1024), source.queries, source.bytes_processed)
-end
-
 local function write_report(writer, run)
 	local say = lines_to(writer)
 	M.body(say, run, math.maxinteger)
-	say_cost(say, run.source)
-	report_values.say_fates(say, run.systems)
+	local source = run.session.source
+	local bill = source.bill and source:bill()
+	if bill then say("%s", bill) end
+	report_values.say_fates(say, run.snapshot.label, run.result.systems)
 end
 
 --- All report files into a folder: report.txt, report.json, contacts.jsonl, issues.jsonl; values.jsonl when folds were
@@ -307,10 +348,10 @@ function M.files(dir, run)
 	M.file(dir .. "/contacts.jsonl", function(w) write_contacts(w, run) end)
 	M.file(dir .. "/issues.jsonl", function(w) write_issues(w, run) end)
 	if run.options.trace_folds then
-		M.file(dir .. "/values.jsonl", function(w) report_values.write_fates(w, run.spool) end)
+		M.file(dir .. "/values.jsonl", function(w) report_values.write_fates(w, run.snapshot) end)
 	end
-	if run.spool.db:one "SELECT count(*) AS n FROM owned".n > 0 then
-		M.file(dir .. "/owned.jsonl", function(w) report_values.write_owned(w, run.spool) end)
+	if run.snapshot.db:one "SELECT count(*) AS n FROM owned".n > 0 then
+		M.file(dir .. "/owned.jsonl", function(w) report_values.write_owned(w, run.snapshot) end)
 	end
 	M.file(dir .. "/report.json", function(w) w:write(M.summary(run)) end)
 end

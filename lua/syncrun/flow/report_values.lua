@@ -19,7 +19,7 @@ local function editors_of(db, row)
 end
 
 --- How many contacts differ in fields that are a system's own or were written once, and who edited those last.
----@param db table the spool's
+---@param db table the snapshot's
 ---@return { system: string, field: string, own: string, contacts: integer, editors: string[] }[]
 function M.owned(db)
 	local list = {}
@@ -56,14 +56,15 @@ end
 
 --- The table of all fields of all systems.
 ---@param say fun(format: string, ...)
+---@param source string its label
 ---@param systems table[] label, columns (names in order), fates (by name), merges
-function M.say_fates(say, systems)
+function M.say_fates(say, source, systems)
 	say ""
 	say(RULE)
 	say "VALUES"
 	say(RULE)
 	say ""
-	say "exact: as in BigQuery. folded: changed as declared. lost: the system cannot hold it. rejected: it refuses it."
+	say("exact: as in %s. folded: changed as declared. lost: the system cannot hold it. rejected: it refuses it.", source)
 	say ""
 	for _, system in ipairs(systems) do
 		if system.fates then say_system(say, system) end
@@ -71,10 +72,10 @@ function M.say_fates(say, systems)
 end
 
 -- A line for every row of a query that joins the source.
-local function write_lines(writer, spool, columns, from)
+local function write_lines(writer, snapshot, columns, from)
 	local sql = "SELECT %s AS contact_id, %s FROM %s AS t JOIN source USING (pos) ORDER BY pos, t.rowid"
-	sql = sql:format(spool.key, columns, from)
-	for row in spool.db:each(sql) do
+	sql = sql:format(snapshot.key, columns, from)
+	for row in snapshot.db:each(sql) do
 		local line = {}
 		for name, value in pairs(row) do line[name] = value end
 		line.contact_id = line.contact_id or json.null
@@ -84,16 +85,16 @@ end
 
 --- Every value that is not exact: contact, system, field, what became of it, why, what is stored.
 ---@param writer userdata
----@param spool syncrun.Spool
-function M.write_fates(writer, spool)
-	write_lines(writer, spool, "system, field, fate, note, stored", "fate")
+---@param snapshot syncrun.Snapshot
+function M.write_fates(writer, snapshot)
+	write_lines(writer, snapshot, "system, field, fate, note, stored", "fate")
 end
 
 --- Every value that people keep in a field of theirs: contact, system, field, what the source has, what is there, by whom.
 ---@param writer userdata
----@param spool syncrun.Spool
-function M.write_owned(writer, spool)
-	write_lines(writer, spool, "system, field, own, expected, actual, editor", "owned")
+---@param snapshot syncrun.Snapshot
+function M.write_owned(writer, snapshot)
+	write_lines(writer, snapshot, "system, field, own, expected, actual, editor", "owned")
 end
 
 return M

@@ -5,7 +5,6 @@ local file = require "syncrun.file"
 local ledger_of = require "syncrun.record.ledger"
 local lock = require "syncrun.record.lock"
 local log = require "syncrun.log"
-local run = require "syncrun.flow.run"
 
 local M = {}
 
@@ -23,10 +22,11 @@ local function look(state)
 	return last, ledger:failures(last.id)
 end
 
---- Sync them. Returns the exit code.
+--- Choose what a run is to look at: options.only becomes the failed contacts, or stays nil for all. Returns the exit code
+--- when there is nothing to run.
 ---@param options table list, config, report, json, deadline, quiet
----@return integer
-function M.run(options)
+---@return integer?
+function M.choose(options)
 	local last, keys = look(config_of.load { file = options.config }.state)
 	if options.list then
 		local out = file.standard "stdout"
@@ -42,7 +42,7 @@ function M.run(options)
 	elseif #keys <= BY_KEY then
 		options.only = keys
 	end
-	return run.full(options)
+	return nil
 end
 
 return M

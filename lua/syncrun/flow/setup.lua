@@ -1,11 +1,9 @@
 --- Set-up of the configured systems: what the mapping needs and does not find is shown, or made.
-local config_of = require "syncrun.flow.config"
-local err = require "syncrun.err"
 local file = require "syncrun.file"
-local mapping_of = require "syncrun.model.mapping"
 local problems = require "syncrun.flow.problems"
 local report = require "syncrun.flow.report"
-local systems = require "syncrun.systems.registry"
+local registry = require "syncrun.systems.registry"
+local session_of = require "syncrun.flow.session"
 
 local M = {}
 
@@ -39,10 +37,10 @@ end
 
 -- All systems are asked before anything is made in any.
 local function look_and_make(list, apply)
-	local found, errors = systems.each(list, function(system) return system:setup(false) end)
+	local found, errors = registry.each(list, function(system) return system:setup(false) end)
 	local code = math.max(say_errors(errors), lasting(found))
 	if not apply or code > 0 then return found, code end
-	found, errors = systems.each(list, function(system) return system:setup(true) end)
+	found, errors = registry.each(list, function(system) return system:setup(true) end)
 	return found, say_errors(errors)
 end
 
@@ -62,13 +60,11 @@ end
 ---@param options { apply: boolean?, config: string? }
 ---@return integer
 function M.run(options)
-	local config = config_of.load { file = options.config }
-	local mapping = mapping_of.load(config.mapping)
-	local _, targets = systems.open(config, mapping)
-	local say, list = report.stdout(false), systems.configured(targets)
+	local session = session_of.open { config = options.config }
+	local say, list = report.stdout(false), session:configured()
 	local found, code = look_and_make(list, options.apply == true)
-	for _, system in ipairs(list) do err.try(system.close, system) end
-	local open = show_all(say, targets, list, found)
+	session:close()
+	local open = show_all(say, session.targets, list, found)
 	if code > 0 then return code end
 	if open > 0 and not options.apply then say "run again with --apply to make what is missing" end
 	return open > 0 and 1 or 0

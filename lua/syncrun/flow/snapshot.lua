@@ -6,9 +6,9 @@ local sqlite = require "syncrun.sqlite"
 
 local M = {}
 
----@class syncrun.Spool
-local Spool = {}
-Spool.__index = Spool
+---@class syncrun.Snapshot
+local Snapshot = {}
+Snapshot.__index = Snapshot
 
 local PAGE_ROWS = 1000
 
@@ -16,13 +16,14 @@ local TABLES = [[
 CREATE TABLE bad (pos INTEGER PRIMARY KEY, reason TEXT NOT NULL);
 CREATE TABLE finding (
 	pos INTEGER NOT NULL,  -- of the contact in source
-	system TEXT NOT NULL,  -- as named in lines: BigQuery, CRM, Supabase, Local
-	phase TEXT NOT NULL,   -- sync: an error while writing; validate: what a read-back showed
+	system TEXT NOT NULL,  -- its label, as named in lines
+	phase TEXT NOT NULL,   -- sync: an error while writing; validate: what a read-back showed; tolerated: the checks let it pass
 	kind TEXT NOT NULL,    -- rejected failed lost missing mismatched repeated source check
 	field TEXT,            -- as that system names it
 	actual TEXT, expected TEXT,
 	stored TEXT,           -- of a lost value: what is, or would be, left of it
-	reason TEXT NOT NULL   -- the line, without its bullet
+	reason TEXT NOT NULL,  -- the line, without its bullet
+	state TEXT             -- of the ledger, that this makes of the contact there
 );
 CREATE INDEX finding_pos ON finding (pos);
 CREATE TABLE fate (pos INTEGER NOT NULL, system TEXT NOT NULL, field TEXT NOT NULL, fate TEXT NOT NULL,
@@ -35,16 +36,17 @@ CREATE TABLE revived (system TEXT NOT NULL, pos INTEGER NOT NULL);
 
 --- Make the file (it must not exist) for rows of this schema.
 ---@param path string
----@param schema syncrun.Schema of the model
----@param key string
----@param name_field string the field that names a contact for people
----@return syncrun.Spool
-function M.open(path, schema, key, name_field)
-	local self = setmetatable({ path = path, schema = schema, key = sql.name(key), spooled = {} }, Spool)
+---@param mapping syncrun.Mapping
+---@param label string of the source, as named in lines
+---@return syncrun.Snapshot
+function M.open(path, mapping, label)
+	local schema = mapping:schema()
+	local self = setmetatable({ path = path, schema = schema, label = label, key_field = mapping.key,
+		key = sql.name(mapping.key), held = {}, gone_of = {} }, Snapshot)
 	self.db = sqlite.open(path, { mode = "rwc", wal = false, synchronous = "off" })
 	local columns = {}
 	for i, name in ipairs(schema:names()) do columns[i] = { name = name } end
-	self.columns, self.name_field = columns, sql.name(name_field)
+	self.columns, self.name_field = columns, sql.name(mapping.name)
 	self.db:exec("PRAGMA journal_mode = OFF; PRAGMA locking_mode = EXCLUSIVE;")
 	self.db:exec(TABLES)
 	self.db:exec(("CREATE TABLE source (pos INTEGER PRIMARY KEY, %s)"):format(sql.list(columns)))
@@ -54,29 +56,30 @@ end
 
 --- Append a page of model rows to the snapshot.
 ---@param page syncrun.Rows
-function Spool:add(page)
+function Snapshot:add(page)
 	self.db:insert_rows(self.insert, page, 1, #page, { raw = true })
 end
 
 --- Forget the snapshot: it is taken anew.
-function Spool:clear()
+function Snapshot:clear()
 	self.db:exec "DELETE FROM source; DELETE FROM bad; DELETE FROM finding; DELETE FROM fate;"
 end
 
 --- The snapshot is complete: index it and set aside the rows that cannot be synced (no key, a repeated key).
 ---@return integer total
-function Spool:seal()
+function Snapshot:seal()
 	local db, key = self.db, self.key
 	db:exec(("CREATE INDEX source_key ON source (%s)"):format(key))
-	db:run(("INSERT OR IGNORE INTO bad SELECT pos, 'contact_id is null' FROM source WHERE %s IS NULL"):format(key))
+	db:run(([[INSERT OR REPLACE INTO bad SELECT pos, ? || CASE WHEN %s IS NULL THEN ' is null' ELSE ' is empty' END
+		FROM source WHERE coalesce(%s, '') = '']]):format(key, key), self.key_field)
 	db:run(([[INSERT OR IGNORE INTO bad
-		SELECT pos, 'contact_id is repeated, row ' || row_number() OVER (PARTITION BY %s ORDER BY pos)
+		SELECT pos, ? || ' is repeated, row ' || row_number() OVER (PARTITION BY %s ORDER BY pos)
 		|| ' of ' || count(*) OVER (PARTITION BY %s) FROM source WHERE %s IN
-		(SELECT %s FROM source WHERE %s IS NOT NULL GROUP BY %s HAVING count(*) > 1)]]):format(key, key, key, key, key,
-		key))
+		(SELECT %s FROM source WHERE %s <> '' GROUP BY %s HAVING count(*) > 1)]]):format(key, key, key, key, key,
+		key), self.key_field)
 	for _, phase in ipairs { "sync", "validate" } do
 		db:run([[INSERT INTO finding (pos, system, phase, kind, reason)
-			SELECT pos, 'BigQuery', ?, 'source', 'BigQuery: ' || reason FROM bad]], phase)
+			SELECT pos, ?1, ?2, 'source', ?1 || ': ' || reason FROM bad]], self.label, phase)
 	end
 	self.total = db:one("SELECT count(*) AS n FROM source").n
 	self.nbad = db:one("SELECT count(*) AS n FROM bad").n
@@ -88,7 +91,7 @@ local GOOD = "(SELECT 1 FROM bad WHERE bad.pos = source.pos)"
 --- The good contacts in byte order of the key, as pages of model rows.
 ---@param page_rows integer?
 ---@return fun(): syncrun.Rows?
-function Spool:pages(page_rows)
+function Snapshot:pages(page_rows)
 	return self.db:scan_rows(("SELECT %s FROM source WHERE NOT EXISTS %s ORDER BY %s"):format(
 		sql.list(self.columns), GOOD, self.key), self.schema, page_rows or PAGE_ROWS)
 end
@@ -96,65 +99,65 @@ end
 --- Whether the snapshot has this contact.
 ---@param key string
 ---@return boolean
-function Spool:has(key)
+function Snapshot:has(key)
 	return self.db:one(("SELECT 1 AS one FROM source WHERE %s = ? LIMIT 1"):format(self.key), key) ~= nil
 end
 
 --- The position of a contact by its key.
 ---@param key string
 ---@return integer
-function Spool:position(key)
+function Snapshot:position(key)
 	return self.db:one(("SELECT pos FROM source WHERE %s = ?"):format(self.key), key).pos
 end
 
 --- Record what was found about a contact.
----@param finding table pos or key; system, phase, kind, reason; field, actual, expected, stored where there are any
-function Spool:find(finding)
-	self.db:run([[INSERT INTO finding (pos, system, phase, kind, field, actual, expected, stored, reason)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)]], finding.pos or self:position(finding.key), finding.system, finding.phase,
-		finding.kind, finding.field, finding.actual, finding.expected, finding.stored, finding.reason)
+---@param finding table pos or key; system, phase, kind, reason; field, actual, expected, stored, state where there are any
+function Snapshot:note(finding)
+	self.db:run([[INSERT INTO finding (pos, system, phase, kind, field, actual, expected, stored, reason, state)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)]], finding.pos or self:position(finding.key), finding.system, finding.phase,
+		finding.kind, finding.field, finding.actual, finding.expected, finding.stored, finding.reason, finding.state)
 end
 
---- The same finding for every good contact whose key is after `after` (nil: all).
-function Spool:find_all(finding, after)
+--- The same finding for every good contact.
+function Snapshot:note_all(finding)
 	self.db:run(([[INSERT INTO finding (pos, system, phase, kind, reason) SELECT pos, ?, ?, ?, ? FROM source
-		WHERE NOT EXISTS %s AND (? IS NULL OR %s > ?)]]):format(GOOD, self.key),
-		finding.system, finding.phase, finding.kind, finding.reason, after, after)
+		WHERE NOT EXISTS %s]]):format(GOOD), finding.system, finding.phase, finding.kind, finding.reason)
 end
 
---- A contact that is not synced at all: no system could be given what the mapping made of it. Before seal().
+--- A contact that is not synced at all: no system could be given what the mapping made of it, or a value is missing that
+--- is required. Before seal().
 ---@param pos integer
 ---@param reason string
-function Spool:reject(pos, reason)
+function Snapshot:reject(pos, reason)
 	self.db:run("INSERT OR IGNORE INTO bad VALUES (?, ?)", pos, reason)
 end
 
 --- Record what became of a value that is not exact.
 ---@param f table pos or key; system, field, fate, note, stored, reason
-function Spool:note_fate(f)
+function Snapshot:note_fate(f)
 	self.db:run("INSERT INTO fate VALUES (?, ?, ?, ?, ?, ?, ?)", f.pos or self:position(f.key), f.system, f.field, f.fate,
 		f.note, f.stored, f.reason)
 end
 
 --- Record what a system holds in a field that the source does not rule.
 ---@param o table key, system, field, own, expected, actual, editor
-function Spool:note_owned(o)
+function Snapshot:note_owned(o)
 	self.db:run("INSERT INTO owned VALUES (?, ?, ?, ?, ?, ?, ?)", self:position(o.key), o.system, o.field, o.own,
 		o.expected, o.actual, o.editor)
 end
 
 --- Forget what a former pass noted of a system's values.
 ---@param system string
-function Spool:forget_values(system)
+function Snapshot:forget_values(system)
 	self.db:run("DELETE FROM fate WHERE system = ?", system)
 	self.db:run("DELETE FROM owned WHERE system = ?", system)
 end
 
 --- A contact of which a value is lost in a system is not validated there, even where nothing else is wrong with it.
 ---@param system string
-function Spool:find_lost(system)
-	self.db:run([[INSERT INTO finding (pos, system, phase, kind, field, stored, reason)
-		SELECT pos, system, 'validate', 'lost', field, stored, reason FROM fate WHERE system = ? AND fate = 'lost'
+function Snapshot:find_lost(system)
+	self.db:run([[INSERT INTO finding (pos, system, phase, kind, field, stored, reason, state)
+		SELECT pos, system, 'validate', 'lost', field, stored, reason, 'mismatched' FROM fate WHERE system = ? AND fate = 'lost'
 		AND NOT EXISTS (SELECT 1 FROM finding WHERE finding.pos = fate.pos AND finding.system = fate.system
 		AND phase = 'validate')]], system)
 end
@@ -162,15 +165,14 @@ end
 --- Forget what a former pass judged about a system: it is read again, or with `writes` also written to again.
 ---@param system string
 ---@param writes boolean?
-function Spool:forget(system, writes)
-	self.db:run("DELETE FROM finding WHERE system = ? AND (phase = 'validate' OR ?)", system, writes or false)
+function Snapshot:forget(system, writes)
+	self.db:run("DELETE FROM finding WHERE system = ? AND (phase <> 'sync' OR ?)", system, writes or false)
 	self.db:run("DELETE FROM extra WHERE system = ?", system)
 end
 
 -- ---- a second look
 
 local SUSPECT = "phase = 'validate' AND kind IN ('missing', 'mismatched', 'repeated')"
-local KEYS = rows.schema { { "key", "text" } }
 local VERDICTS = rows.schema { { "key", "text" }, { "state", "text" } }
 
 local function places(keys)
@@ -181,7 +183,7 @@ end
 ---@param system string
 ---@param limit integer
 ---@return string[]
-function Spool:suspects(system, limit)
+function Snapshot:suspects(system, limit)
 	local keys = {}
 	for row in self.db:each(("SELECT DISTINCT %s AS k FROM finding JOIN source USING (pos) WHERE system = ? AND %s "
 		.. "ORDER BY k LIMIT ?"):format(self.key, SUSPECT), system, limit) do
@@ -193,7 +195,7 @@ end
 --- Forget what was judged about some of them.
 ---@param system string
 ---@param keys string[]
-function Spool:forget_suspects(system, keys)
+function Snapshot:forget_suspects(system, keys)
 	self.db:run(([[DELETE FROM finding WHERE system = ? AND %s
 		AND pos IN (SELECT pos FROM source WHERE %s IN (%s))]]):format(SUSPECT, self.key, places(keys)), system,
 		table.unpack(keys))
@@ -202,7 +204,7 @@ end
 --- Some of the good contacts, as pages of model rows.
 ---@param keys string[]
 ---@return fun(): syncrun.Rows?
-function Spool:pages_of(keys)
+function Snapshot:pages_of(keys)
 	return self.db:scan_rows(("SELECT %s FROM source WHERE %s IN (%s) AND NOT EXISTS %s ORDER BY %s"):format(
 		sql.list(self.columns), self.key, places(keys), GOOD, self.key), self.schema, PAGE_ROWS, table.unpack(keys))
 end
@@ -210,25 +212,51 @@ end
 --- Add a remark to what validation found about a contact.
 ---@param key string
 ---@param remark string
-function Spool:remark(key, remark)
-	self.db:run(([[UPDATE finding SET reason = reason || ? WHERE phase = 'validate' AND system <> 'BigQuery'
-		AND pos IN (SELECT pos FROM source WHERE %s = ?)]]):format(self.key), remark, key)
+function Snapshot:remark(key, remark)
+	self.db:run(([[UPDATE finding SET reason = reason || ? WHERE phase = 'validate' AND system <> ?
+		AND pos IN (SELECT pos FROM source WHERE %s = ?)]]):format(self.key), remark, self.label, key)
 end
 
---- The contacts with which something is wrong in a system, as pages of key and state (rejected, missing, mismatched).
----@param system string
+--- The contacts that are not verified in a system, as pages of key and state; those that are synced nowhere too.
+---@param label string of the system
 ---@return fun(): syncrun.Rows?
-function Spool:wrong(system)
-	return self.db:scan_rows(([[SELECT %s, CASE WHEN max(phase = 'sync') THEN 'rejected'
-		WHEN max(kind = 'missing') THEN 'missing' ELSE 'mismatched' END
-		FROM finding JOIN source USING (pos) WHERE system = ? GROUP BY pos]]):format(self.key), VERDICTS, PAGE_ROWS, system)
+function Snapshot:wrong(label)
+	return self.db:scan_rows(([[SELECT %s, CASE WHEN max(state = 'rejected') THEN 'rejected'
+		WHEN max(state = 'missing') THEN 'missing' ELSE 'mismatched' END
+		FROM finding JOIN source USING (pos) WHERE system = ?1 AND state IS NOT NULL GROUP BY pos
+		UNION ALL SELECT DISTINCT %s, 'rejected' FROM source JOIN bad USING (pos) WHERE %s <> '']]):format(self.key, self.key,
+		self.key), VERDICTS, PAGE_ROWS, label)
 end
 
---- The keys of rows that are not synced, as pages of one column.
----@return fun(): syncrun.Rows?
-function Spool:bad_keys()
-	return self.db:scan_rows(("SELECT DISTINCT %s FROM source JOIN bad USING (pos) WHERE %s IS NOT NULL"):format(self.key,
-		self.key), KEYS, PAGE_ROWS)
+-- ---- what it comes to
+
+--- How many contacts something was found about.
+---@param phase "sync"|"validate"
+---@return integer
+function Snapshot:contacts(phase)
+	return self.db:one("SELECT count(DISTINCT pos) AS n FROM finding WHERE phase = ?", phase).n
+end
+
+--- How many contacts the systems have that the source has not.
+---@return integer
+function Snapshot:extras()
+	return self.db:one "SELECT count(*) AS n FROM extra".n
+end
+
+--- A contact's value of one field, as text.
+---@param key string
+---@param field string
+---@return boolean known, string? value
+function Snapshot:value(key, field)
+	local row = self.db:one(("SELECT %s AS v FROM source WHERE %s = ?"):format(sql.name(field), self.key), key)
+	return row ~= nil, row and row.v
+end
+
+--- The largest whole number in a field.
+---@param field string
+---@return integer?
+function Snapshot:largest(field)
+	return self.db:one(("SELECT max(CAST(%s AS INTEGER)) AS n FROM source"):format(sql.name(field))).n
 end
 
 -- ---- systems that cannot deliver key order
@@ -239,94 +267,115 @@ local function fresh_table(self, name, schema)
 	local columns = {}
 	for i, column in ipairs(schema:names()) do columns[i] = { name = column } end
 	self.ntables = (self.ntables or 0) + 1
+	local gone = self.gone_of[name]
 	local t = {
-		schema = schema, columns = columns, name = sql.name(("of_%s_%d"):format(name, self.ntables)),
+		schema = schema, columns = columns, gone = gone and schema:index(gone) and gone or nil,
+		name = sql.name(("of_%s_%d"):format(name, self.ntables)),
 		index = sql.name(("key_of_%s_%d"):format(name, self.ntables)), key = sql.name(columns[1].name),
 	}
 	self.db:exec(("CREATE TABLE %s (%s)"):format(t.name, sql.list(columns)))
 	t.insert = ("INSERT INTO %s (%s) VALUES (%s)"):format(t.name, sql.list(columns), ("?, "):rep(#columns):sub(1, -3))
-	self.spooled[name] = t
+	self.held[name] = t
 	return t
 end
 
-local function deleted_clause(t, want)
-	if not t.schema:index "deletedAt" then return want and "0" or "1" end
-	return '"deletedAt" IS ' .. (want and "NOT NULL" or "NULL")
+-- The SQL condition that a row is, or with `want` false is not, a tombstone.
+local function gone_clause(t, want)
+	if not t.gone then return want and "0" or "1" end
+	return sql.name(t.gone) .. (want and " IS NOT NULL" or " IS NULL")
 end
 
---- Take in all pages of an iterator, to be read back in key order.
----@param name string of the system
+local function count_gone(self, t)
+	t.ngone = self.db:one(("SELECT count(*) AS n FROM %s WHERE %s"):format(t.name, gone_clause(t, true))).n
+end
+
+--- Take in all pages of a system, to be read back in key order.
+---@param system syncrun.System
 ---@param next_page fun(): syncrun.Rows?
-function Spool:take(name, next_page)
-	local t
+function Snapshot:take(system, next_page)
+	local name, t = system.name, nil
+	self.gone_of[name] = system.gone
 	for page in next_page do
 		t = t or fresh_table(self, name, page:schema())
 		self.db:insert_rows(t.insert, page, 1, #page, { raw = true })
 	end
-	self.spooled[name] = t
+	self.held[name] = t
 	if not t then return end
 	self.db:exec(("CREATE INDEX %s ON %s (%s)"):format(t.index, t.name, t.key))
-	t.ndeleted = self.db:one(("SELECT count(*) AS n FROM %s WHERE %s"):format(t.name, deleted_clause(t, true))).n
+	count_gone(self, t)
 end
 
 --- The table of what was taken in of a system, for its own questions: quoted name and row schema; nil when it has nothing.
 ---@param name string of the system
 ---@return { name: string, schema: syncrun.Schema }?
-function Spool:table_of(name)
-	return self.spooled[name]
+function Snapshot:table_of(name)
+	return self.held[name]
 end
 
 --- Add rows to what was taken in.
 ---@param name string of the system
 ---@param page syncrun.Rows
-function Spool:append(name, page)
-	local t = self.spooled[name] or fresh_table(self, name, page:schema())
+function Snapshot:append(name, page)
+	local t = self.held[name] or fresh_table(self, name, page:schema())
 	self.db:insert_rows(t.insert, page, 1, #page, { raw = true })
-	t.ndeleted = self.db:one(("SELECT count(*) AS n FROM %s WHERE %s"):format(t.name, deleted_clause(t, true))).n
+	count_gone(self, t)
 end
 
 --- The SQL condition that the source's good contacts hold a key.
 ---@param key string an SQL expression
 ---@return string
-function Spool:in_source(key)
+function Snapshot:in_source(key)
 	return ("EXISTS (SELECT 1 FROM source WHERE source.%s = %s AND NOT EXISTS %s)"):format(self.key, key, GOOD)
 end
 
---- What was taken in, in key order: rows with a key that are not soft-deleted.
+--- What was taken in, in key order: rows with a key that are no tombstones.
 ---@param name string
 ---@return fun(): syncrun.Rows?
-function Spool:taken(name)
-	local t = self.spooled[name]
+function Snapshot:taken(name)
+	local t = self.held[name]
 	if not t then return function() return nil end end
 	return self.db:scan_rows(("SELECT %s FROM %s WHERE %s <> '' AND %s ORDER BY %s"):format(sql.list(t.columns), t.name,
-		t.key, deleted_clause(t, false), t.key), t.schema, PAGE_ROWS)
+		t.key, gone_clause(t, false), t.key), t.schema, PAGE_ROWS)
 end
 
---- The soft-deleted row of a key among what was taken in, as a page of one row, or nil.
+--- The tombstone of a key among what was taken in, as a page of one row, or nil.
 ---@param name string
 ---@param key string
 ---@return syncrun.Rows?
-function Spool:deleted(name, key)
-	local t = self.spooled[name]
-	if not t or t.ndeleted == 0 then return nil end
+function Snapshot:tombstone(name, key)
+	local t = self.held[name]
+	if not t or t.ngone == 0 then return nil end
 	return self.db:scan_rows(("SELECT %s FROM %s WHERE %s = ? AND %s LIMIT 1"):format(sql.list(t.columns), t.name, t.key,
-		deleted_clause(t, true)), t.schema, 1, key)()
+		gone_clause(t, true)), t.schema, 1, key)()
 end
 
---- Rows without a key among what was taken in (people made by hand): each is listed as an extra.
----@param name string
----@param system string as named in lines
----@param name_column string?
-function Spool:extras_without_key(name, system, name_column)
-	local t = self.spooled[name]
+--- A contact that a system has and the source has not.
+---@param label string of the system
+---@param key string
+function Snapshot:note_extra(label, key)
+	self.db:run("INSERT INTO extra (system, k) VALUES (?, ?)", label, key)
+end
+
+--- A contact that was a tombstone in a system and is alive again.
+---@param label string of the system
+---@param key string
+function Snapshot:note_revived(label, key)
+	self.db:run("INSERT INTO revived VALUES (?, ?)", label, self:position(key))
+end
+
+--- Rows without a key among what was taken in (people made by hand): each is an extra.
+---@param system syncrun.System
+---@param label string as named in lines
+function Snapshot:note_extras_without_key(system, label)
+	local t, column = self.held[system.name], system.name_column
 	if not t then return end
-	local shown = name_column and t.schema:index(name_column) and sql.name(name_column) or "NULL"
+	local shown = column and t.schema:index(column) and sql.name(column) or "NULL"
 	self.db:run(("INSERT INTO extra SELECT ?, '', %s FROM %s WHERE %s = '' AND %s"):format(shown, t.name, t.key,
-		deleted_clause(t, false)), system)
+		gone_clause(t, false)), label)
 end
 
 --- Close and delete.
-function Spool:close()
+function Snapshot:close()
 	self.db:close()
 	os.remove(self.path)
 	os.remove(self.path .. "-journal")

@@ -3,7 +3,7 @@
 local err = require "syncrun.err"
 local near = require "syncrun.near"
 local readable = require "syncrun.readable"
-local script = require "syncrun.model.script"
+local script = require "syncrun.script"
 local shape = require "syncrun.shape"
 
 local M = {}
@@ -16,7 +16,6 @@ local M = {}
 local Checks = {}
 Checks.__index = Checks
 
-local NAME = "canonical_name"
 
 local SHAPE = {
 	types = { "table" },
@@ -39,8 +38,8 @@ local function check_fields(declared, mapping, where)
 	for _, name in ipairs(declared.fields) do
 		if not mapping.by_name[name] then
 			fail(where, "the mapping has no field '%s'%s", name, near.hint(name, mapping:names()))
-		elseif name == NAME and declared.name == false then
-			fail(where, "'%s' is among 'fields', and 'name' is false; which is meant?", NAME)
+		elseif name == mapping.name and declared.name == false then
+			fail(where, "'%s' is among 'fields', and 'name' is false; which is meant?", name)
 		end
 	end
 end
@@ -77,7 +76,7 @@ end
 ---@param name string of the mapping's field
 ---@return boolean
 function Checks:counts(name)
-	if name == NAME then return self.name end
+	if name == self.mapping.name then return self.name end
 	if type(self.fields) ~= "table" then return self.fields end
 	for _, wanted in ipairs(self.fields) do
 		if wanted == name then return true end

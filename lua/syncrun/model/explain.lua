@@ -45,31 +45,31 @@ function M.model(source, model, field)
 		value = values.shown(source:text(1, field.source), source:schema():type(field.source)) }, made
 end
 
-local function verdict_of(column, expected, found, alive)
+local function verdict_of(column, expected, judge, found, alive)
 	if #alive == 0 then return "missing there" end
 	if #alive > 1 then return ("there %d times"):format(#alive) end
 	local equal = rows.equal(expected, 1, found, alive[1], { column.name })
 	if column.own == "target" then return equal and "equal, never written" or "its own, never written" end
 	if column.own == "once" then return equal and "equal" or "changed there since it was created" end
-	return equal and "equal" or "different"
+	if equal then return "equal" end
+	return judge:counts(column.field.name) and "different" or "different, which the checks leave out"
 end
 
 --- From the model to one system: what it should hold, what it holds.
 ---@param model syncrun.Rows of one row
----@param column table of the system's projection
----@param found syncrun.Rows what the system's fetch gave for the key
+---@param column syncrun.ProjectedColumn
+---@param look { found: syncrun.Rows, judge: syncrun.Judge, expected: syncrun.Rows? } what the system's fetch gave for the
+--- key, who judges it, and the expected row where a rule of the system changed it
 ---@return syncrun.Explained with own, on_loss, holds (list of values) and verdict
-function M.system(model, column, found)
-	local expected = rows.plan(model:schema(), { column }):apply(model)
-	local out = leg(expected, column.name, column.steps)
-	local alive = {}
-	for j = 1, #found do
-		local gone = found:schema():index "deletedAt" and not found:is_null(j, "deletedAt")
-		if not gone then alive[#alive + 1] = j end
+function M.system(model, column, look)
+	local expected, found = look.expected, look.found
+	if not expected or not expected:schema():index(column.name) then
+		expected = rows.plan(model:schema(), { column }):apply(model)
 	end
+	local out, alive = leg(expected, column.name, column.steps), look.judge:alive(found)
 	out.own, out.on_loss, out.holds = column.own, column.field.on_loss, {}
 	for k, j in ipairs(alive) do out.holds[k] = values.shown(found:text(j, column.name), out.type) end
-	out.verdict = verdict_of(column, expected, found, alive)
+	out.verdict = verdict_of(column, expected, look.judge, found, alive)
 	return out
 end
 
@@ -84,7 +84,7 @@ Explanation.__index = Explanation
 
 function Explanation:__tostring()
 	local lines = { ("contact %s, field %s"):format(self.contact_id, self.field) }
-	lines[2] = ("  %-10s %s %s: %s"):format("BigQuery", self.source.column, self.source.type, self.source.value)
+	lines[2] = ("  %-10s %s %s: %s"):format(self.source.label, self.source.column, self.source.type, self.source.value)
 	lines[3] = leg_text("mapping", self.model)
 	for _, s in ipairs(self.systems) do
 		if s.column then

@@ -4,7 +4,7 @@ local err = require "syncrun.err"
 local near = require "syncrun.near"
 local readable = require "syncrun.readable"
 local rows = require "syncrun.rows"
-local script = require "syncrun.model.script"
+local script = require "syncrun.script"
 local shape = require "syncrun.shape"
 
 local M = {}
@@ -22,6 +22,7 @@ local M = {}
 
 ---@class syncrun.Mapping
 ---@field key string
+---@field name string the field that names a contact for people
 ---@field fields syncrun.Field[]
 local Mapping = {}
 Mapping.__index = Mapping
@@ -44,7 +45,8 @@ local FIELD = {
 }
 
 local DECLARATION = {
-	types = { "table" }, fields = { key = NAME, fields = { types = { "list" }, items = { types = { "table" } } } },
+	types = { "table" },
+	fields = { key = NAME, name = NAME, fields = { types = { "list" }, items = { types = { "table" } } } },
 }
 
 local function fail(field, format, ...)
@@ -168,6 +170,10 @@ function M.compile(declaration)
 		self.fields[i], self.by_name[field.name] = field, field
 	end
 	check_key(self)
+	self.name = declaration.name or self.key
+	if not self.by_name[self.name] then
+		err.raisef("mapping", "the name '%s' is not a field of the mapping%s", self.name, near.hint(self.name, self:names()))
+	end
 	return self
 end
 
@@ -250,9 +256,9 @@ local function transform_page(field, model, failed)
 end
 
 --- A function from pages of the source to pages of the model: steps in C, then the Lua transforms; with the page it returns
---- the rows of which a transform failed, as {[i] = reason}. And the plan, which counts what became of the values.
+--- what became of its values, and the rows of which a transform failed, as {[i] = reason}.
 ---@param source_schema syncrun.Schema
----@return (fun(page: syncrun.Rows): syncrun.Rows, table<integer, string>), syncrun.Plan
+---@return fun(page: syncrun.Rows): syncrun.Rows, syncrun.Counts, table<integer, string>
 function Mapping:to_model(source_schema)
 	local columns, with_function = {}, {}
 	for i, field in ipairs(self.fields) do
@@ -261,10 +267,11 @@ function Mapping:to_model(source_schema)
 	end
 	local plan = rows.plan(source_schema, columns)
 	return function(page)
-		local model, failed = plan:apply(page), {}
+		local model, counts = plan:apply(page)
+		local failed = {}
 		for _, field in ipairs(with_function) do transform_page(field, model, failed) end
-		return model, failed
-	end, plan
+		return model, counts, failed
+	end
 end
 
 --- Refuse systems that no field can go to: a slip there would leave a field's declaration unread.

@@ -45,28 +45,59 @@ function M.reason(page, i, fate, on_loss)
 		M.shown(page:text(i, fate.column), page:schema():type(fate.column)))
 end
 
--- How many values of the plan so far are lost or rejected.
-local function unfit(plan)
-	local n = 0
-	for _, count in pairs(plan:counts()) do n = n + count.lost + count.rejected end
-	return n
+---@class syncrun.Tally what became of the values of many pages, by column
+local Tally = {}
+Tally.__index = Tally
+
+--- A tally over these columns.
+---@param names string[]
+---@return syncrun.Tally
+function M.tally(names)
+	local self = setmetatable({ names = names, cells = {} }, Tally)
+	for _, name in ipairs(names) do self.cells[name] = { exact = 0, folded = 0, lost = 0, rejected = 0 } end
+	return self
 end
 
---- A function that calls f(i, fate) for every cell of a page that is lost or rejected, and with trace for the folded too.
---- A page without any costs one look at the plan's counts.
----@param plan syncrun.Plan
+--- Add a page of so many rows.
+---@param n integer
+---@param counts syncrun.Counts of the plan that made it
+function Tally:add(n, counts)
+	for _, name in ipairs(self.names) do
+		local cell, c = self.cells[name], counts[name]
+		if c then
+			cell.folded, cell.lost, cell.rejected = cell.folded + c.folded, cell.lost + c.lost, cell.rejected + c.rejected
+			cell.exact = cell.exact + n - c.folded - c.lost - c.rejected
+		else
+			cell.exact = cell.exact + n
+		end
+	end
+end
+
+--- By column, how many values met each fate.
+---@return table<string, table<syncrun.Fate, integer>>
+function Tally:counts()
+	return self.cells
+end
+
+-- Whether a page has a value that is lost or rejected.
+local function has_unfit(counts)
+	for _, count in pairs(counts) do
+		if count.lost + count.rejected > 0 then return true end
+	end
+	return false
+end
+
+--- f(i, fate) for every cell of a page that is lost or rejected, and with trace for the folded too. A page without any
+--- costs one look at its counts.
+---@param page syncrun.Rows
+---@param counts syncrun.Counts of the plan that made it
 ---@param trace boolean?
----@return fun(page: syncrun.Rows, f: fun(i: integer, fate: table))
-function M.watch(plan, trace)
-	local seen = unfit(plan)
-	return function(page, f)
-		local now = unfit(plan)
-		if now == seen and not trace then return end
-		seen = now
-		for i = 1, #page do
-			for _, fate in ipairs(page:fates(i) or {}) do
-				if trace or fate.fate ~= "folded" then f(i, fate) end
-			end
+---@param f fun(i: integer, fate: table)
+function M.each_fate(page, counts, trace, f)
+	if not trace and not has_unfit(counts) then return end
+	for i = 1, #page do
+		for _, fate in ipairs(page:fates(i) or {}) do
+			if trace or fate.fate ~= "folded" then f(i, fate) end
 		end
 	end
 end
@@ -114,40 +145,45 @@ end
 
 --- Look for what people keep in the fields that are theirs. found(key, column, expected, actual, editor) for each.
 ---@param plan syncrun.Plan over owned_columns
----@param actual_schema syncrun.Schema
 ---@param key string
 ---@param editor string? the actual column that names who edited last
 ---@param found fun(key: string, name: string, expected: string?, actual: string?, editor: string?)
 ---@return syncrun.OwnedMerge
-function M.owned(plan, actual_schema, key, editor, found)
-	return setmetatable({
-		plan = plan, merger = rows.merger(plan:schema(), actual_schema, key), key = key, found = found,
-		editor = editor and actual_schema:index(editor) and editor or nil,
-	}, Owned)
+function M.owned(plan, key, editor, found)
+	return setmetatable({ plan = plan, key = key, found = found, editor = editor }, Owned)
 end
 
 --- The next page of the model, or nil at its end.
 ---@param model syncrun.Rows?
 function Owned:expected(model)
 	self.e_page = model and self.plan:apply(model)
-	self.merger:expected(self.e_page)
+	if self.merger then self.merger:expected(self.e_page) end
 end
 
---- The next page of what is there, or nil at its end.
+--- The next page of what is there, or nil at its end; the first one gives the schema.
 ---@param page syncrun.Rows?
 function Owned:actual(page)
 	self.a_page = page
-	self.merger:actual(page)
+	if self.merger then
+		self.merger:actual(page)
+	elseif page then
+		local schema = page:schema()
+		self.merger = rows.merger(self.plan:schema(), schema, self.key)
+		self.names_editor = self.editor ~= nil and schema:index(self.editor) ~= nil
+		self.merger:expected(self.e_page)
+		self.merger:actual(page)
+	end
 end
 
 --- As the merger of the comparison steps.
 function Owned:step()
+	if not self.merger then return end -- nothing is there
 	self.merger:step()
 	for _, pair in ipairs(self.merger:take().differ) do
 		local e, a = self.e_page, self.a_page
 		for _, name in ipairs(rows.diff(e, pair.e, a, pair.a)) do
 			self.found(e:text(pair.e, self.key), name, e:text(pair.e, name), a:text(pair.a, name),
-				self.editor and a:text(pair.a, self.editor))
+				self.names_editor and a:text(pair.a, self.editor) or nil)
 		end
 	end
 end

@@ -151,8 +151,8 @@ CREATE TEMP TABLE seen (key TEXT PRIMARY KEY NOT NULL, digest BLOB NOT NULL) WIT
 CREATE TEMP TABLE wrong (key TEXT PRIMARY KEY NOT NULL, state TEXT NOT NULL) WITHOUT ROWID;
 ]]
 
-local function set_up(path)
-	local db = sqlite.open(path, { mode = "rwc", wal = true, synchronous = "full" })
+local function set_up(path, kept)
+	local db = sqlite.open(path, { mode = kept and "rwc" or "memory", wal = kept, synchronous = "full" })
 	local _, e = err.try(function()
 		check(db)
 		M.migrate(db, M.migrations)
@@ -164,30 +164,21 @@ local function set_up(path)
 	err.raise(e)
 end
 
---- Open the ledger of a state folder, whose lock the caller holds. Raises kind config (exit 2) when it cannot be
+--- Open the ledger of a state folder, whose lock the caller holds. With SYNCRUN_LEDGER=off it is one that is gone with the
+--- run, for measuring what keeping it costs. Raises kind config (exit 2) when it cannot be
 --- written, is damaged, or is of a newer version.
 ---@param state string the folder
 ---@return syncrun.Ledger
 function M.open(state)
-	if os.getenv "SYNCRUN_LEDGER" == "off" then return M.none() end
+	local kept = os.getenv "SYNCRUN_LEDGER" ~= "off"
 	local path = state .. "/ledger.db"
-	local db, e = err.try(set_up, path)
+	local db, e = err.try(set_up, path, kept)
 	if not db then
 		if e.kind == "cancelled" then err.raise(e) end
 		err.raise { kind = "config", code = e.code, exit = 2,
 			message = ("cannot use the ledger '%s' (%s)%s"):format(path, e.message, advice_for(e)) }
 	end
-	return setmetatable({ db = db, path = path, turn = task.mutex() }, Ledger)
-end
-
---- A ledger that keeps nothing (SYNCRUN_LEDGER=off), for measuring what the other one costs. It has no `db`.
----@return syncrun.Ledger
-function M.none()
-	local none = {}
-	for name, value in pairs(Ledger) do
-		if type(value) == "function" then none[name] = function() end end
-	end
-	return none
+	return setmetatable({ db = db, path = path, turn = task.mutex(), judged = {} }, Ledger)
 end
 
 --- Close it. Legal twice, and at the end of a scope.
@@ -301,22 +292,17 @@ end
 
 -- ---- what the run is about
 
---- Take in a page of the source's contacts. A key that repeats is taken once, rows without a key are not.
+--- Take in a page of the source's contacts. A key that repeats is taken once, rows without a key (null or empty) are not.
 ---@param model syncrun.Rows
 ---@param key string the key's field
 function Ledger:see(model, key)
-	ours(self.db.insert_rows, self.db, "INSERT OR IGNORE INTO temp.seen VALUES (?, ?)", rows.digests(model, key))
+	ours(self.db.insert_rows, self.db, "INSERT OR IGNORE INTO temp.seen SELECT ?1, ?2 WHERE ?1 <> ''",
+		rows.digests(model, key))
 end
 
 --- Forget the source's contacts: they are read anew.
 function Ledger:unsee()
 	ours(self.db.exec, self.db, "DELETE FROM temp.seen")
-end
-
---- Leave out contacts that are not synced: their key is repeated.
----@param keys fun(): syncrun.Rows? pages of one column
-function Ledger:leave_out(keys)
-	for page in keys do ours(self.db.insert_rows, self.db, "DELETE FROM temp.seen WHERE key = ?", page) end
 end
 
 -- ---- requests and readings
@@ -458,6 +444,35 @@ function Ledger:judge(system, reading, wrong)
 		from = to
 		task.sleep(0)
 	until not last
+	self.judged[system] = true
+end
+
+-- Of a system that was not judged in this run, only what this run did is known.
+local STATES = [[SELECT key, state FROM state WHERE system = ?1 AND key IN (SELECT value FROM json_each(?2))
+	AND (?3 OR state IN ('planned', 'sent', 'unknown', 'written', 'rejected')
+		AND EXISTS (SELECT 1 FROM attempt WHERE attempt.id = state.attempt AND attempt.run = ?4))]]
+
+--- The states of some contacts in a system, by key, as far as this run knows them.
+---@param system string
+---@param keys string[]
+---@return table<string, string>
+function Ledger:states_of(system, keys)
+	local states_by_key = {}
+	for row in self.db:each(STATES, system, json.encode(json.array(keys)), self.judged[system] or false, self.run) do
+		states_by_key[row.key] = row.state
+	end
+	return states_by_key
+end
+
+--- The contacts that this run sent to any system, by key, each once.
+---@return fun(): string?
+function Ledger:sent_keys()
+	local next_row = self.db:each([[SELECT DISTINCT k.value AS id FROM attempt, json_each(attempt.keys) AS k
+		WHERE attempt.run = ? AND attempt.mode <> 'read']], self.run)
+	return function()
+		local row = next_row()
+		return row and tostring(row.id)
+	end
 end
 
 -- ---- looking back

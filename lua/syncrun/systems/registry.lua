@@ -1,62 +1,178 @@
---- The configured systems: which there are, under which label, and how each is made from the settings.
-local bigquery = require "syncrun.systems.bigquery"
-local client = require "syncrun.postgres"
+--- Which systems there are and how each is made from the settings: kinds of ours, and those of the user's own folder
+--- (`systems/<kind>.lua` beside the config). A system of ours is one line here.
+local contract = require "syncrun.systems.contract"
 local err = require "syncrun.err"
-local postgres = require "syncrun.systems.postgres"
-local sqlite = require "syncrun.systems.sqlite"
+local file = require "syncrun.file"
+local near = require "syncrun.near"
+local postgres = require "syncrun.postgres"
+local script = require "syncrun.script"
+local sections = require "syncrun.systems.usual"
 local task = require "syncrun.task"
-local twenty = require "syncrun.systems.twenty"
-local usual = require "syncrun.systems.usual"
 
 local M = {}
 
-local function merged(section, more)
+local KINDS = {
+	bigquery = "syncrun.systems.bigquery",
+	postgres = "syncrun.systems.postgres",
+	sqlite = "syncrun.systems.sqlite",
+	twenty = "syncrun.systems.twenty",
+}
+
+-- The usual targets, each under a key of its own in the config.
+local USUAL = {
+	{ section = "twenty", kind = "twenty", label = "CRM" },
+	{ section = "supabase", kind = "postgres", label = "Supabase" },
+	{ section = "local_db", kind = "sqlite", label = "Local" },
+}
+
+local LABELS = { bigquery = "BigQuery", postgres = "Postgres", sqlite = "SQLite", twenty = "Twenty" }
+
+local function fail(...)
+	err.raise { kind = "config", exit = 2, message = string.format(...) }
+end
+
+local function merged(settings, more)
 	local out = {}
-	for key, value in pairs(section) do out[key] = value end
+	for key, value in pairs(settings) do out[key] = value end
 	for key, value in pairs(more) do
 		if out[key] == nil then out[key] = value end
 	end
 	return out
 end
 
-local function local_system(config, mapping)
-	local section = merged(config.local_db, { table = config.table, label = "Local" })
-	if client.is_uri(section.path) then
-		return postgres.new(merged(section, { url = section.path, name = "local" }), mapping)
-	end
-	return sqlite.new(section, mapping)
+-- ---- kinds
+
+local function unknown_kind(kind, path)
+	local known = {}
+	for name in pairs(KINDS) do known[#known + 1] = name end
+	table.sort(known)
+	fail("there is no system of the kind '%s'%s; a kind of your own is looked for in '%s'", kind, near.hint(kind, known),
+		path)
 end
 
--- What systems are called in a mapping, and what people may say instead.
-local IN_MAPPINGS = { "twenty", "postgres", "sqlite" }
+--- The module of a kind: ours, or the user's own.
+---@param kind any
+---@param folder string of the config
+---@return { new: function, source: function? }
+function M.module(kind, folder)
+	if type(kind) ~= "string" or not kind:find "^[%a_][%w_]*$" then
+		fail("a system's kind is a word like \"postgres\", not %s", tostring(kind))
+	end
+	if KINDS[kind] then return require(KINDS[kind]) end
+	local path = ("%s/systems/%s.lua"):format(folder, kind)
+	if file.kind(path) ~= "file" then unknown_kind(kind, path) end
+	return script.load(path, "system")
+end
+
+local function make(kind, role, folder, settings, mapping)
+	local maker = M.module(kind, folder)[role]
+	if not maker then
+		fail("a system of the kind '%s' cannot be a %s", kind, role == "new" and "target" or "source")
+	end
+	return maker(settings, mapping)
+end
+
+-- ---- targets
+
+local function short_name(label)
+	return (label:lower():gsub("[^%w]+", "_"))
+end
+
+-- The usual targets as entries of a list; settings of the config that concern all go to each.
+local function usual_entries(config)
+	local entries = {}
+	for i, usual in ipairs(USUAL) do
+		local section = config[usual.section]
+		if not section then
+			entries[i] = { label = usual.label, skipped = sections[usual.section].absent }
+		else
+			entries[i] = merged(section, { kind = usual.kind, label = usual.label, name = usual.kind, table = config.table })
+			if usual.section == "local_db" and postgres.is_uri(section.path) then
+				entries[i].kind, entries[i].url, entries[i].name = "postgres", section.path, "local"
+			elseif usual.section == "local_db" then
+				entries[i].makes_itself = true
+			end
+		end
+	end
+	return entries
+end
+
+-- What the environment says of a kind, for the entries of a list that leave it out.
+local function from_variables(config, kind)
+	for _, usual in ipairs(USUAL) do
+		if usual.kind == kind and config[usual.section] then return config[usual.section] end
+	end
+	return {}
+end
+
+local function listed_entries(config)
+	local entries = {}
+	for i, entry in ipairs(config.targets) do
+		if type(entry) ~= "table" then fail("targets[%d] of the config is a %s, not a table", i, type(entry)) end
+		local label = entry.label or LABELS[entry.kind] or tostring(entry.kind)
+		entries[i] = merged(merged(entry, { label = label, name = short_name(entry.label or tostring(entry.kind)) }),
+			merged(from_variables(config, entry.kind), { table = config.table }))
+	end
+	return entries
+end
+
+local function check_names(entries)
+	local seen = {}
+	for _, entry in ipairs(entries) do
+		for _, name in ipairs { entry.label, entry.name } do
+			if seen[name] and seen[name] ~= entry then
+				fail("two targets are called '%s'; give each a label of its own", name)
+			end
+			seen[name] = entry
+		end
+	end
+end
+
+local function open_target(config, entry, mapping)
+	if entry.skipped then return entry end
+	local system = make(entry.kind, "new", config.folder, entry, mapping)
+	system.makes_itself = system.makes_itself or entry.makes_itself
+	return contract.target(entry.kind, system)
+end
+
+local function open_source(config, mapping, context)
+	local settings = config.source or { kind = "bigquery" }
+	if type(settings) ~= "table" then fail("source of the config is a %s, not a table", type(settings)) end
+	if settings.kind == "bigquery" then settings = merged(settings, config.bigquery or {}) end
+	settings = merged(merged(settings, { label = LABELS[settings.kind] or settings.kind, table = config.table }), context)
+	return contract.source(settings.kind, make(settings.kind, "source", config.folder, settings, mapping))
+end
+
+-- What people may say for a kind in a mapping's `to`.
 local INSTEAD = { crm = "twenty", supabase = "postgres", ["local"] = "sqlite", local_db = "sqlite" }
 
---- The source and the targets. A target that is not configured is {label=, skipped=why}.
----@param config table of syncrun.config
----@param mapping syncrun.Mapping
----@return table source, table[] targets
-function M.open(config, mapping)
-	mapping:check_systems(IN_MAPPINGS, INSTEAD)
-	local source = bigquery.new(merged(config.bigquery or {}, { key = mapping.by_name[mapping.key].source }))
-	return source, {
-		config.twenty and twenty.new(config.twenty, mapping) or
-			{ label = "CRM", skipped = usual.twenty.absent },
-		config.supabase and postgres.new(merged(config.supabase, { table = config.table }), mapping) or
-			{ label = "Supabase", skipped = usual.supabase.absent },
-		config.local_db and local_system(config, mapping) or
-			{ label = "Local", skipped = usual.local_db.absent },
-	}
+-- What a mapping's `to` may name: kinds, and the targets of this config.
+local function names_in_mappings(entries)
+	local names, seen = {}, {}
+	local function add(name)
+		if name and not seen[name] then names[#names + 1], seen[name] = name, true end
+	end
+	for kind in pairs(KINDS) do add(kind) end
+	for _, entry in ipairs(entries) do
+		add(entry.kind)
+		add(entry.name)
+	end
+	table.sort(names)
+	return names
 end
 
---- Only those that are configured.
----@param targets table[]
----@return table[]
-function M.configured(targets)
-	local out = {}
-	for _, target in ipairs(targets) do
-		if not target.skipped then out[#out + 1] = target end
-	end
-	return out
+--- The source and the targets. A target that is not configured is {label=, skipped=why}.
+---@param config table of syncrun.flow.config
+---@param mapping syncrun.Mapping
+---@param context { on_attempt: fun(info: table)? } for the source
+---@return syncrun.Source, (syncrun.System|{ label: string, skipped: string })[]
+function M.open(config, mapping, context)
+	local entries, targets = config.targets and listed_entries(config) or usual_entries(config), {}
+	check_names(entries)
+	mapping:check_systems(names_in_mappings(entries), INSTEAD)
+	local source = open_source(config, mapping, context)
+	for i, entry in ipairs(entries) do targets[i] = open_target(config, entry, mapping) end
+	return source, targets
 end
 
 --- f(system) for all at once: the results by position, and the errors as {system=, error=} in order of the list.

@@ -27,7 +27,7 @@ end
 ---@return syncrun.SqliteSystem
 function M.new(config, mapping)
 	local self = setmetatable({
-		name = "sqlite", label = config.label or "Local", ordered = true, path = config.path,
+		kind = "sqlite", name = config.name or "sqlite", label = config.label or "Local", ordered = true, path = config.path,
 		table_name = config.table or "contacts_master", page_rows = config.page_rows or 1000,
 		lock_wait = config.lock_wait,
 		limits = { rows = 1000, bytes = 8 * 2 ^ 20 },

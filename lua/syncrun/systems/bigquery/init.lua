@@ -93,17 +93,30 @@ function M.new(config)
 		settings[name] = text_setting(config, name)
 	end
 	return setmetatable({
-		name = "bigquery", label = "BigQuery", emulated = settings.emulator ~= nil,
+		kind = "bigquery", name = "bigquery", label = config.label or "BigQuery",
+		emulated = settings.emulator ~= nil,
 		table = sql.parse_table(text_setting(config, "table", "identity.contacts_master")),
+		table_name = text_setting(config, "table", "identity.contacts_master"),
 		key = text_setting(config, "key", "contact_id"),
-		where = text_setting(config, "where"), location = text_setting(config, "location"),
-		page_rows = whole_setting(config, "page_rows", 1) or PAGE_ROWS, range_rows = whole_setting(config, "page_rows", 1),
+		where = text_setting(config, "where"), filter = text_setting(config, "where"),
+		location = text_setting(config, "location"),
+		page_rows = whole_setting(config, "page_rows", 1) or PAGE_ROWS,
+		range_rows = whole_setting(config, "page_rows", 1),
 		parallel = whole_setting(config, "parallel", 1) or PARALLEL, read = read_setting(config),
-		labels = labels_setting(config), cost = cost,
+		labels = labels_setting(config), cost = cost, project = settings.project,
 		query_timeout = whole_setting(config, "query_timeout", 1) or QUERY_TIMEOUT,
 		max_bytes_billed = whole_setting(config, "max_bytes_billed", query.BILLED_MIN),
 		client = client.new(settings),
 	}, Source)
+end
+
+--- The source of a session, as systems/contract.lua asks for it.
+---@param settings table
+---@param mapping syncrun.Mapping
+---@return syncrun.BigQuery
+function M.source(settings, mapping)
+	settings.key = mapping.by_name[mapping.key].source
+	return M.new(settings)
 end
 
 -- The table's full name, project.dataset.table.
@@ -358,6 +371,20 @@ end
 ---@return string
 function Source:title()
 	return full_name(self)
+end
+
+--- What is read, in scalars: two runs over the same say the same.
+---@return table<string, string>
+function Source:subject()
+	return { table = self.table_name, where = self.where or "", project = self.project or "" }
+end
+
+--- What all queries so far cost, in a line.
+---@return string
+function Source:bill()
+	local cost = self.cost
+	return ("BigQuery billed %d bytes (%.1f MiB) for %d queries, which processed %d bytes"):format(cost.bytes_billed,
+		cost.bytes_billed / MIB, cost.queries, cost.bytes_processed)
 end
 
 --- Nothing is held open.

@@ -26,7 +26,7 @@ end
 function M.new(config, mapping)
 	local schema, name = (config.table or "contacts_master"):match "^([^.]+)%.(.+)$"
 	local self = setmetatable({
-		name = config.name or "postgres", label = config.label or "Supabase", ordered = true,
+		kind = "postgres", name = config.name or "postgres", label = config.label or "Supabase", ordered = true,
 		url = config.url, schema_name = schema or config.schema or "public", table_name = name or config.table,
 		page_rows = config.page_rows or 1000,
 		limits = { rows = 1000, bytes = 8 * 2 ^ 20 },

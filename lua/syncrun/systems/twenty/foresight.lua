@@ -21,8 +21,8 @@ CREATE TABLE twenty_holder (email TEXT NOT NULL, k TEXT NOT NULL, id TEXT NOT NU
 local CONTENDED = "SELECT email FROM twenty_change WHERE email <> '' GROUP BY email HAVING count(*) > 1"
 
 --- Look at a run. Settings: duplicate_email ("reject", "additional"), adopt, revive ("all", "ours", "never").
----@param o { spool: syncrun.Spool, name: string, key: string, email: table?, settings: table, is_ours: fun(key: string): boolean,
----           by_key: boolean, holders: fun(emails: string[]): syncrun.Rows }
+---@param o { spool: syncrun.Snapshot, name: string, key: string, email: table?, settings: table,
+---           is_ours: fun(key: string): boolean, by_key: boolean, holders: fun(emails: string[]): syncrun.Rows }
 ---@return syncrun.TwentyForesight
 function M.new(o)
 	local self = setmetatable({ refused = {}, demoted = {}, adopted = {}, givers = {} }, Look)
@@ -55,7 +55,7 @@ end
 
 -- A contact that is there, soft-deleted, becomes an update that revives it, where that is allowed.
 local function judge_deleted(self, t)
-	if not t or t.ndeleted == 0 then return end
+	if not t or t.ngone == 0 then return end
 	local found = self.db:query(([[SELECT k FROM twenty_change WHERE mode = 'create' AND EXISTS
 		(SELECT 1 FROM %s AS t WHERE t.%s = k AND t."deletedAt" IS NOT NULL)]]):format(t.name, sql.name(self.key)))
 	local revive = self.settings.revive

@@ -69,7 +69,9 @@ function M.new(config, mapping)
 	local self = setmetatable({
 		settings = { duplicate_email = choice(config, "duplicate_email", "reject"), adopt = choice(config, "adopt", false),
 			revive = choice(config, "revive", "all") },
-		name = "twenty", label = "CRM", ordered = false, editor_column = "updatedBy.name",
+		kind = "twenty", name = config.name or "twenty", label = config.label or "CRM", ordered = false,
+		editor_column = "updatedBy.name",
+		gone = "deletedAt", name_column = "name",
 		columns = fields.columns(mapping, config),
 		limits = { rows = config.batch or 200, bytes = 8 * 2 ^ 20 }, client = client.new(config, "twenty"),
 	}, System)
@@ -155,7 +157,7 @@ end
 
 --- Look at what a pass is going to change, before it does: the flow tells it by look:change(mode, page, indices), and
 --- look:finish() returns what is refused, by key.
----@param spool syncrun.Spool
+---@param spool syncrun.Snapshot
 ---@param o { by_key: boolean, write: boolean, is_ours: (fun(key: string): boolean)? }
 ---@return syncrun.TwentyForesight
 function System:foresee(spool, o)
@@ -236,7 +238,7 @@ end
 ---@param fate { column: string, note: string }
 ---@param value string?
 ---@return string?
-function System.words(fate, value)
+function System:words(fate, value) -- luacheck: ignore 212
 	if not fate.note:find "^not an e%-mail address" then return nil end
 	return (" (Twenty: Invalid string value '%s' for email field \"%s\")"):format(value or "", fate.column)
 end

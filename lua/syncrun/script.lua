@@ -1,4 +1,4 @@
---- Scripts that people write to return a table: the mapping and the checks. They are found and run here.
+--- Scripts that people write to return a table: the mapping, the checks, a system of their own. They are found and run here.
 local err = require "syncrun.err"
 
 local M = {}

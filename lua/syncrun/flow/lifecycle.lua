@@ -2,6 +2,7 @@
 --- deadline, and how it ends. Knows nothing of what the run does.
 local config_of = require "syncrun.flow.config"
 local err = require "syncrun.err"
+local exits = require "syncrun.flow.exits"
 local file = require "syncrun.file"
 local host = require "syncrun.host"
 local ledger_of = require "syncrun.record.ledger"
@@ -12,7 +13,6 @@ local time = require "syncrun.time"
 
 local M = {}
 
-local USAGE, UNREACHABLE, INCOMPLETE, INTERRUPTED = 2, 3, 5, 130
 local SCRATCH = { "spool.db", "again.db" }
 
 local UNITS = { s = 1, m = 60, h = 3600, d = 86400 }
@@ -65,18 +65,17 @@ end
 
 --- Take the state folder's lock, open the ledger and begin a run in it. Raises kind config (exit 2) when another run is
 --- under way or the ledger cannot be used.
----@param run table options, config; gets lock, ledger, folder, deadline
+---@param run syncrun.Run gets lock, ledger, folder, deadline
 function M.enter(run)
-	local options, state = run.options, run.config.state
+	local options, config = run.options, run.session.config
 	local seconds = options.deadline and M.duration(options.deadline, "deadline")
 	local keep = options.keep and M.duration(options.keep, "keep")
 	run.deadline = seconds and time.mono() + seconds
-	run.lock = lock.take(state)
-	run.ledger = ledger_of.open(state)
-	run.folder = ("%s/runs/%s-%d"):format(state, time.format(time.now(), 0):gsub("[:-]", ""), host.pid())
-	local before = run.ledger:start { options = options, settings = config_of.kept(run.config),
-		mapping = run.config.mapping, checks = run.config.checks, script = arg and arg[0], folder = run.folder,
-		report = options.report }
+	run.lock = lock.take(config.state)
+	run.ledger = ledger_of.open(config.state)
+	run.folder = ("%s/runs/%s-%d"):format(config.state, time.format(time.now(), 0):gsub("[:-]", ""), host.pid())
+	local before = run.ledger:start { options = options, settings = config_of.kept(config), mapping = config.mapping,
+		checks = config.checks, script = arg and arg[0], folder = run.folder, report = options.report }
 	clean_up(run.ledger, run.folder)
 	if before then
 		log.info("Resuming: run %d was interrupted; %d contacts were in flight", before.id, before.contacts)
@@ -87,39 +86,23 @@ end
 -- ---- the deadline
 
 local function too_late(run)
-	err.raise { kind = "timeout", code = "deadline", exit = INCOMPLETE,
+	err.raise { kind = "timeout", code = "deadline", exit = exits.incomplete,
 		message = ("the deadline of %s came; run again to go on"):format(run.options.deadline) }
 end
 
---- Raise kind timeout, code deadline, when the run's time is over.
----@param run table
-function M.check_deadline(run)
-	if run.deadline and time.mono() >= run.deadline then too_late(run) end
-end
-
 --- f(), ended when the run's time is over: raises kind timeout, code deadline.
----@param run table
----@param f fun(): any
----@return any what f returned, one value
-function M.within(run, f)
-	if not run.deadline then return (f()) end
-	M.check_deadline(run)
-	local result, e = err.try(task.timeout, run.deadline - time.mono(), f)
-	if not e then return result end
+---@param run syncrun.Run
+---@param f fun()
+function M.before_deadline(run, f)
+	if not run.deadline then return f() end
+	if time.mono() >= run.deadline then too_late(run) end
+	local _, e = err.try(task.timeout, run.deadline - time.mono(), f)
+	if not e then return end
 	if e.kind == "timeout" and e.code == "deadline" then too_late(run) end
 	err.raise(e)
 end
 
 -- ---- the end
-
-local EXIT_OF = { http = UNREACHABLE, timeout = UNREACHABLE, postgres = UNREACHABLE, sqlite = USAGE }
-
-local function wrote(run)
-	for _, target in ipairs(run.states or {}) do
-		if target.wrote then return true end
-	end
-	return false
-end
 
 -- An error that ended the run: its exit code when it is said here, nil when it is for who called.
 local function code_of(run, e)
@@ -127,27 +110,27 @@ local function code_of(run, e)
 		log.warn("interrupted; what was done is on record: run the same command again to go on")
 		return nil
 	end
-	local code = wrote(run) and INCOMPLETE or e.exit or EXIT_OF[e.kind]
-	if e.kind == "script" or e.kind == "internal" or not code then return nil end
-	file.standard "stderr":write(("syncrun: %s\n"):format(e.message))
+	local code = run:wrote() and exits.incomplete or exits.of(e)
+	if e.kind == "script" or e.kind == "internal" then return nil end
+	if not e.said then file.standard "stderr":write(("syncrun: %s\n"):format(e.message)) end
 	return code
 end
 
 local function status_of(run, code, e)
 	if e and e.kind == "cancelled" then return "interrupted" end
-	if not run.spool or (e and e.kind == "guard") then return "refused" end
-	return (e or code == INCOMPLETE or code == UNREACHABLE) and "incomplete" or "finished"
+	if not run.snapshot or (e and e.kind == "guard") then return "refused" end
+	return (e or code == exits.incomplete or code == exits.unreachable) and "incomplete" or "finished"
 end
 
 local function finish(run, code, e)
 	local status = status_of(run, code, e)
-	local _, failed = err.try(run.ledger.finish, run.ledger, status, status == "interrupted" and INTERRUPTED or code,
-		run.totals)
+	local _, failed = err.try(run.ledger.finish, run.ledger, status,
+		status == "interrupted" and exits.interrupted.INT or code, run.result and run.result.totals)
 	if failed then log.error("%s", failed.message) end
 end
 
 --- End the run in the ledger and give the lock back.
----@param run table
+---@param run syncrun.Run
 ---@param code integer? the exit code, when it came to its end
 ---@param e syncrun.Error? when it did not
 ---@return integer? code nil: e is for who called

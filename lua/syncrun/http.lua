@@ -11,7 +11,7 @@ local M = {}
 local MIB = 1024 * 1024
 local UNSENT = { -- failures before a byte of the request could be sent: always safe to repeat
 	COULDNT_RESOLVE_PROXY = true, COULDNT_RESOLVE_HOST = true, COULDNT_CONNECT = true, SSL_CONNECT_ERROR = true,
-	connect = true,
+	PROXY = true, connect = true,
 }
 local IDEMPOTENT = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true }
 local RETRY_STATUS = { [408] = true, [429] = true, [502] = true, [503] = true, [504] = true }
@@ -142,6 +142,13 @@ Response.__index = Response
 ---@return any
 function Response:json()
 	return require "syncrun.json".decode(self.body)
+end
+
+--- What stands in the place of an API's answer when that is a web page: a proxy's, a firewall's, a login's. Nil when it is
+--- none. For messages: "an HTML page titled 'Just a moment...' by cloudflare".
+---@return string?
+function Response:page()
+	return message.page(self.headers, self.body or "")
 end
 
 --- The pieces of a streamed body as they come. Leaving the loop early closes the connection.

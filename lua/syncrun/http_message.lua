@@ -1,4 +1,6 @@
 -- What HTTP requests and answers are written in: query strings and lists of headers. Knows no client and no server.
+local plain = require "syncrun.plain"
+
 local M = {}
 
 local function sorted_keys(t)
@@ -85,6 +87,29 @@ function M.header_list(merged)
 	end
 	for _, key in ipairs(sorted_keys(merged)) do add(merged[key].name, merged[key].value) end
 	return list
+end
+
+-- ---- pages in the place of answers
+
+local WORDS_MAX = 60
+
+-- A few words of a server, harmless: whatever is not printable text is left out.
+local function words(text)
+	text = text and text:gsub("%s+", " "):match "^ ?(.-) ?$":sub(1, WORDS_MAX)
+	if not text or text == "" then return nil end
+	return plain(utf8.len(text) and text or text:gsub("[\128-\255]", ""))
+end
+
+--- An answer that is a web page, in words; nil when it is none.
+---@param headers table<string, string> lower-case names
+---@param body string
+---@return string?
+function M.page(headers, body)
+	local html = (headers["content-type"] or ""):lower():find "^%s*text/html" or body:find "^%s*<[!%a]"
+	if not html then return nil end
+	local title = words(body:match "<[Tt][Ii][Tt][Ll][Ee][^>]*>([^<]*)<")
+	local server = words(headers.server)
+	return "an HTML page" .. (title and (" titled '%s'"):format(title) or "") .. (server and " by " .. server or "")
 end
 
 return M

@@ -8,9 +8,12 @@
 #include <string.h>
 
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "io/loop.h"
+#include "io/proxy.h"
 
 enum {
 	HEAD_LIMIT = 256 * 1024,    // of an answer
@@ -27,6 +30,8 @@ struct http_request {
 	void *arg;
 	char name[160]; // in messages
 	char peer[160]; // host:port
+	struct proxy proxy;
+	uint16_t tried_port; // of the last address that was connected to
 	double timeout, idle_timeout;
 	size_t max_body, received;
 	bool stream, paused, added;
@@ -86,6 +91,18 @@ static const struct failure *failure_find(CURLcode code)
 	return &other_failure;
 }
 
+// Was it the proxy that was connected to? Where its port is the server's too, the error's own words tell, if any do.
+static bool is_at_proxy(const struct http_request *r)
+{
+	const char *port = strrchr(r->peer, ':');
+
+	if (r->proxy.variable == NULL || r->tried_port != r->proxy.port)
+		return false;
+	if (port == NULL || strtoul(port + 1, NULL, 10) != r->proxy.port)
+		return true;
+	return strstr(r->curl_error, r->proxy.host) != NULL || (getenv("no_proxy") == NULL && getenv("NO_PROXY") == NULL);
+}
+
 // The cause as one lower-case phrase: the system's word for a refused connection, else libcurl's own sentence.
 static void cause_print(const struct http_request *r, CURLcode code, char *out, size_t size)
 {
@@ -93,7 +110,7 @@ static void cause_print(const struct http_request *r, CURLcode code, char *out, 
 
 	curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &os_error);
 	if (code == CURLE_COULDNT_CONNECT && os_error != 0)
-		snprintf(out, size, "%s by %s", strerror((int)os_error), r->peer);
+		snprintf(out, size, "%s by %s", strerror((int)os_error), is_at_proxy(r) ? r->proxy.peer : r->peer);
 	else
 		snprintf(out, size, "%s", r->curl_error[0] != '\0' ? r->curl_error : curl_easy_strerror(code));
 	if (isupper((unsigned char)out[0]) && islower((unsigned char)out[1]))
@@ -102,6 +119,10 @@ static void cause_print(const struct http_request *r, CURLcode code, char *out, 
 
 static bool fail_timeout(struct http_request *r, const char *code, double seconds)
 {
+	if (strcmp(code, "connect") == 0 && is_at_proxy(r))
+		return err_set_retryable(&r->response->err, ERR_TIMEOUT, code,
+			"cannot connect to the proxy for '%s' (no connection to %s within %.3g s); is %s right?", r->name,
+			r->proxy.peer, seconds, r->proxy.variable);
 	if (strcmp(code, "connect") == 0)
 		return err_set_retryable(&r->response->err, ERR_TIMEOUT, code,
 			"cannot connect to '%s' (no connection to %s within %.3g s); is the server up?", r->name, r->peer, seconds);
@@ -122,6 +143,26 @@ static bool is_connected(const struct http_request *r)
 	return us > 0;
 }
 
+// What a proxy did: true when it is to blame, and said.
+static bool fail_proxy(struct http_request *r, CURLcode code, const char *cause)
+{
+	struct err *err = &r->response->err;
+	long status = 0;
+
+	curl_easy_getinfo(r->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	if (code == CURLE_COULDNT_CONNECT && is_at_proxy(r))
+		return !err_set_retryable(err, ERR_HTTP, "COULDNT_CONNECT",
+			"cannot connect to the proxy for '%s' (%s); is %s right?", r->name, cause, r->proxy.variable);
+	if (status < 300 || r->proxy.variable == NULL)
+		return false;
+	err_set(err, ERR_HTTP, "PROXY",
+		"the proxy %s refuses the way to '%s' (status %ld); check %s, or except the host by "
+		"no_proxy",
+		r->proxy.peer, r->name, status, r->proxy.variable);
+	err->retryable = status >= 500;
+	return true;
+}
+
 static void fail_curl(struct http_request *r, CURLcode code)
 {
 	const struct failure *f = failure_find(code);
@@ -139,6 +180,8 @@ static void fail_curl(struct http_request *r, CURLcode code)
 		return;
 	}
 	cause_print(r, code, cause, sizeof cause);
+	if (fail_proxy(r, code, cause))
+		return;
 	if (f->retryable)
 		err_set_retryable(err, ERR_HTTP, f->name, "%s '%s' (%s); %s", f->what, r->name, cause, f->advice);
 	else
@@ -361,7 +404,9 @@ static bool name_peer(struct http_request *r, const struct http_options *o, stru
 	else if (!ok)
 		err_set(err, ERR_USAGE, "url", "cannot parse the URL of '%s' (%s); give scheme, host and path",
 			o->name != NULL ? o->name : "http", rc != CURLUE_OK ? curl_url_strerror(rc) : "no host or no scheme");
-	else if (curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
+	if (ok)
+		proxy_find(&r->proxy, scheme);
+	if (ok && curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
 		snprintf(r->peer, sizeof r->peer, "%s:%s", host, port);
 	snprintf(r->name, sizeof r->name, "%s", o->name != NULL ? o->name : r->peer);
 	curl_free(host);
@@ -369,6 +414,20 @@ static bool name_peer(struct http_request *r, const struct http_options *o, stru
 	curl_free(scheme);
 	curl_url_cleanup(u);
 	return ok;
+}
+
+// Make the socket as libcurl would, and note where it leads.
+static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct http_request *r = arg;
+	struct sockaddr_in6 to = {0}; // the port lies where sockaddr_in has it
+
+	(void)purpose;
+	if (address->addrlen >= sizeof(struct sockaddr_in) && address->addrlen <= sizeof to) {
+		memcpy(&to, &address->addr, address->addrlen);
+		r->tried_port = ntohs(to.sin6_port);
+	}
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 static bool set_method(CURL *easy, const struct http_options *o)
@@ -431,6 +490,8 @@ static void set_callbacks(struct http_request *r)
 	curl_easy_setopt(r->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl_easy_setopt(r->easy, CURLOPT_XFERINFODATA, r);
 	curl_easy_setopt(r->easy, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(r->easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+	curl_easy_setopt(r->easy, CURLOPT_OPENSOCKETDATA, r);
 }
 
 static bool set_options(struct http_request *r, const struct http_options *o, struct err *err)

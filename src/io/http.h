@@ -52,7 +52,7 @@ typedef void http_event(void *arg);
 // Start it. The response must stay put until http_stop; it is not cleared by http_stop. NULL with *err on refusal.
 // Errors are of kind http (code = the name of libcurl's code, "COULDNT_CONNECT"), timeout (code "connect", "idle",
 // "total"), limit (code "body" or "head") or usage. TLS is verified always; proxies and CA files come from the usual
-// environment. A body that is cut short is an error.
+// environment, and a proxy that is in the way is named. A body that is cut short is an error.
 struct http_request *http_start(
 	const struct http_options *options, struct http_response *response, http_event *event, void *arg, struct err *err);
 // End it at whatever state and give its memory back. NULL is legal.

@@ -185,6 +185,38 @@ static void other_protocols_are_refused(void **state)
 	assert_int_equal(response.body.len, 0);
 }
 
+static void proxy_answers(const char *head)
+{
+	peer.say = head;
+	peer.say_len = strlen(head);
+	ask("https", 5, 5, 0);
+}
+
+static void a_proxy_in_the_way_is_named(void **state)
+{
+	char proxy[64];
+
+	(void)state;
+	setenv("http_proxy", "http://me:secret@127.0.0.1:1", 1);
+	ask("http", 5, 5, 0);
+	assert_failure(ERR_HTTP, "COULDNT_CONNECT", true);
+	assert_string_equal(response.err.message,
+		"cannot connect to the proxy for 'peer' (connection refused by 127.0.0.1:1); is http_proxy right?");
+	setenv("no_proxy", "127.0.0.1", 1);
+	answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	assert_int_equal(response.err.kind, ERR_NONE);
+	unsetenv("no_proxy");
+	snprintf(proxy, sizeof proxy, "127.0.0.1:%u", (unsigned)peer.port);
+	setenv("all_proxy", proxy, 1);
+	proxy_answers("HTTP/1.1 403 Forbidden\r\n\r\n");
+	assert_failure(ERR_HTTP, "PROXY", false);
+	assert_non_null(strstr(response.err.message, "refuses the way to 'peer' (status 403); check all_proxy"));
+	proxy_answers("HTTP/1.1 502 Bad Gateway\r\n\r\n");
+	assert_failure(ERR_HTTP, "PROXY", true);
+	unsetenv("all_proxy");
+	unsetenv("http_proxy");
+}
+
 static void a_head_has_a_limit(void **state)
 {
 	struct buf text = {0};
@@ -299,11 +331,13 @@ static void dates_are_parsed(void **state)
 
 static int open_all(void **state)
 {
+	static const char *const proxies[] = {
+		"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"};
 	struct err err;
 
 	(void)state;
-	unsetenv("http_proxy");
-	unsetenv("https_proxy");
+	for (size_t i = 0; i < sizeof proxies / sizeof proxies[0]; i++)
+		unsetenv(proxies[i]);
 	return loop_open(&err) ? 0 : -1;
 }
 
@@ -324,6 +358,7 @@ int main(void)
 		WITH_PEER(cut_bodies_fail),
 		WITH_PEER(interim_answers_are_passed_over),
 		WITH_PEER(other_protocols_are_refused),
+		WITH_PEER(a_proxy_in_the_way_is_named),
 		WITH_PEER(a_head_has_a_limit),
 		WITH_PEER(a_body_has_a_limit),
 		WITH_PEER(silence_times_out),

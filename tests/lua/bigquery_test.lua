@@ -260,7 +260,9 @@ t.test("bigquery: refusals that no retry helps: one request, one clear message",
 		{ failure(400, "resourcesExceeded", "too much"), "limit", 3, "more than BigQuery allows" },
 		{ failure(401, "authError", "Invalid Credentials"), "http", 3, "refuses the credentials" },
 		{ failure(409, "duplicate", "Already Exists: Job"), "http", 3, "Already Exists" },
-		{ { status = 403, body = "<html>Forbidden</html>" }, "http", 3, "denies" },
+		{ { status = 403, body = "<html><title>\n No  \1entry </title>", headers = { Server = "squid/5.7" } }, "http", 3,
+			"answers 403 (an HTML page titled 'No \\x01entry' by squid/5.7): a proxy or firewall, not BigQuery" },
+		{ { status = 407, headers = { ["Content-Type"] = "text/html; charset=x" } }, "http", 3, "an HTML page" },
 		{ { status = 302, headers = { Location = "http://127.0.0.1:1/" } }, "http", 3, "answers 302 Found" },
 	}
 	local script = {}
@@ -302,7 +304,7 @@ end)
 
 t.test("bigquery: a server that stays away is given up after a bounded number of tries", function()
 	local server <close> = serve { always = { status = 502, body = "<html>Bad Gateway</html>" } }
-	local e = t.raises(ids_of, "502 Bad Gateway after 6 attempts (with a page that is no JSON)", emulated(server))
+	local e = t.raises(ids_of, "502 Bad Gateway after 6 attempts (an HTML page)", emulated(server))
 	t.eq({ e.kind, e.exit, e.retryable, #server.seen }, { "http", 3, true, 6 })
 end)
 

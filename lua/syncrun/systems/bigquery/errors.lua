@@ -10,6 +10,7 @@ local M = {}
 ---@field reason string? Google's
 ---@field message string? Google's, in one line
 ---@field html boolean? the body is no JSON: some front end answered
+---@field page string? it is a web page, in words
 ---@field job boolean? the job itself failed, so asking again for its result is useless
 
 -- retry: the same request again. rerun: the job failed, the query may run again as a new job.
@@ -48,7 +49,8 @@ function M.of(res)
 	local first = object(object(e.errors)[1])
 	return {
 		status = res.status, reason = text(first.reason), message = text(e.message) or text(first.message),
-		html = type(body) ~= "table", phrase = res.reason, attempts = res.attempts,
+		html = type(body) ~= "table", page = type(body) ~= "table" and res:page() or nil, phrase = res.reason,
+		attempts = res.attempts,
 	}
 end
 
@@ -151,8 +153,15 @@ local SAY = {
 
 local BY_STATUS = { [400] = bad_request, [401] = bad_credentials, [403] = access_denied, [404] = not_found }
 
+-- A refusal by a page is somebody else's: Google's are JSON.
+local function stranger(failure)
+	local format = "somebody on the way to BigQuery answers %d (%s): a proxy or firewall, not BigQuery; check http_proxy "
+		.. "and https_proxy, or ask who runs the network"
+	return { kind = "http", code = "page", message = format:format(failure.status, failure.page) }
+end
+
 local function unavailable(failure)
-	local cause = failure.message or (failure.html and "with a page that is no JSON") or failure.reason
+	local cause = failure.message or failure.page or (failure.html and "with a page that is no JSON") or failure.reason
 	local status = failure.status and ("answers %d %s"):format(failure.status, failure.phrase or "") or "failed the job"
 	local tries = (failure.attempts or 1) > 1 and (" after %d attempts"):format(failure.attempts) or ""
 	return {
@@ -168,9 +177,11 @@ end
 ---@return syncrun.Error
 function M.new(failure, context)
 	local action = M.action(failure)
-	local say = SAY[failure.reason] or (action == "fail" and BY_STATUS[failure.status]) or unavailable
+	local refused = action == "fail" and BY_STATUS[failure.status]
+	if refused and refused ~= not_found and failure.page then refused = stranger end
+	local say = SAY[failure.reason] or refused or unavailable
 	local fields = say(failure, context)
-	fields.code = failure.reason or (failure.status and tostring(failure.status)) or nil
+	fields.code = fields.code or failure.reason or (failure.status and tostring(failure.status)) or nil
 	fields.exit = fields.exit or (fields.kind == "config" and 2 or 3)
 	fields.retryable = action ~= "fail"
 	fields.rerun = action == "rerun"

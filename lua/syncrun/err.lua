@@ -45,6 +45,16 @@ function M.wrap(value)
 	return c.new { kind = "script", message = tostring(value) }
 end
 
+--- A handler for xpcall: any raised value as an error object that knows where it was raised. A cancellation does not: it
+--- is nobody's fault.
+---@param value any
+---@return syncrun.Error
+function M.traced(value)
+	local e = M.wrap(value)
+	if not e.traceback and e.kind ~= "cancelled" then e.traceback = debug.traceback(nil, 2) end
+	return e
+end
+
 local function results(ok, ...)
 	if ok then return ... end
 	return nil, M.wrap((...))
@@ -55,11 +65,7 @@ end
 ---@param f function
 ---@return any, syncrun.Error?
 function M.try(f, ...)
-	return results(xpcall(f, function(e)
-		e = M.wrap(e)
-		if not e.traceback then e.traceback = debug.traceback(nil, 2) end
-		return e
-	end, ...))
+	return results(xpcall(f, M.traced, ...))
 end
 
 return M

@@ -104,17 +104,13 @@ end
 function Scope:spawn(fn, ...)
 	if self.closed then err.raisef("usage", "this scope has ended; it cannot start a task") end
 	local handle
-	self.live = self.live + 1
-	handle = c.spawn(function(...)
-		local results = table.pack(xpcall(fn, function(e)
-			e = err.wrap(e)
-			if not e.traceback then e.traceback = debug.traceback(nil, 2) end
-			return e
-		end, ...))
+	handle = c.spawn_child(self.owner, function(...)
+		local results = table.pack(xpcall(fn, err.traced, ...))
 		child_ended(self, handle, not results[1] and results[2] or nil)
 		if not results[1] then error(results[2], 0) end
 		return table.unpack(results, 2, results.n)
 	end, ...)
+	self.live = self.live + 1
 	self.children[handle] = true
 	if self.error then c.cancel(handle) end
 	return setmetatable({ task = handle }, Task)
@@ -124,12 +120,8 @@ local function wait_for_children(scope)
 	while scope.live > 0 do c.park(scope) end
 end
 
---- Run fn(scope) and wait for every task it started; the first error cancels the rest and is raised.
----@param fn fun(scope: syncrun.Scope): any
----@return any what fn returned
-function M.scope(fn)
-	local scope = setmetatable({ children = {}, live = 0 }, Scope)
-	local body = scope:spawn(fn, scope)
+-- Wait until every child has ended, whatever becomes of this task meanwhile; the first error is raised.
+local function finish(scope)
 	local ok, e = pcall(wait_for_children, scope)
 	if not ok then -- this task was cancelled while it waited
 		scope.error = scope.error or e
@@ -138,6 +130,19 @@ function M.scope(fn)
 	end
 	scope.closed = true
 	if scope.error then error(scope.error, 0) end
+end
+
+local function new_scope()
+	return setmetatable({ children = {}, live = 0, owner = c.current() }, Scope)
+end
+
+--- Run fn(scope) and wait for every task it started; the first error cancels the rest and is raised.
+---@param fn fun(scope: syncrun.Scope): any
+---@return any what fn returned
+function M.scope(fn)
+	local scope = new_scope()
+	local body = scope:spawn(fn, scope)
+	finish(scope)
 	return body:join()
 end
 
@@ -163,25 +168,17 @@ function M.map(list, options, fn)
 	return results
 end
 
---- Run fn(...) for at most so many seconds; past that it is cancelled and kind "timeout" is raised.
+--- Run fn(...) for at most so many seconds; past that it is cancelled, also in the middle of a loop that does not wait,
+--- and kind "timeout" is raised.
 ---@param seconds number
 ---@param fn function
 function M.timeout(seconds, fn, ...)
-	local args, results, late = table.pack(...), nil, false
-	local ok, e = pcall(M.scope, function(scope)
-		local work
-		local clock = scope:spawn(function()
-			c.sleep(seconds)
-			late = true
-			work:cancel()
-		end)
-		work = scope:spawn(function()
-			results = table.pack(fn(table.unpack(args, 1, args.n)))
-			clock:cancel()
-		end)
-	end)
-	if results then return table.unpack(results, 1, results.n) end
-	if late and not ok and e.kind == "cancelled" then
+	local scope, results = new_scope(), nil
+	local work = scope:spawn(function(...) results = table.pack(fn(...)) end, ...)
+	c.limit(work.task, seconds)
+	local _, e = pcall(finish, scope)
+	if results then return table.unpack(results, 1, results.n) end -- even when cancelled meanwhile: it may hold something
+	if e.kind == "cancelled" and c.late(work.task) then
 		err.raise { kind = "timeout", code = "deadline", message = ("not finished after %g s"):format(seconds) }
 	end
 	error(e, 0)

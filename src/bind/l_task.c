@@ -16,6 +16,38 @@ static int l_spawn(lua_State *L)
 	return 1;
 }
 
+// spawn_child(owner, fn, ...) -> task: the same, of a scope that belongs to the task `owner`
+static int l_spawn_child(lua_State *L)
+{
+	struct task *owner = task_check(L, 1);
+
+	luaL_checktype(L, 2, LUA_TFUNCTION);
+	task_adopt(owner, task_new(L, lua_gettop(L) - 2));
+	lua_pushvalue(L, 1);
+	lua_setiuservalue(L, -2, 2);
+	return 1;
+}
+
+// current() -> the running task
+static int l_current(lua_State *L)
+{
+	task_push_current(L);
+	return 1;
+}
+
+// limit(task, seconds): cancelled unless it ends in time
+static int l_limit(lua_State *L)
+{
+	task_limit(task_check(L, 1), luaL_checknumber(L, 2));
+	return 0;
+}
+
+static int l_late(lua_State *L)
+{
+	lua_pushboolean(L, task_late(task_check(L, 1)));
+	return 1;
+}
+
 static int l_cancel(lua_State *L)
 {
 	task_cancel(task_check(L, 1));
@@ -176,7 +208,11 @@ static int l_active(lua_State *L)
 
 static const luaL_Reg functions[] = {
 	{"spawn", l_spawn},
+	{"spawn_child", l_spawn_child},
+	{"current", l_current},
 	{"join", task_join},
+	{"limit", l_limit},
+	{"late", l_late},
 	{"cancel", l_cancel},
 	{"done", l_done},
 	{"cancelled", l_cancelled},

@@ -2,6 +2,7 @@
 #include "bind/task.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,12 +10,15 @@
 
 #include <lauxlib.h>
 
+#include "base/clock.h"
 #include "base/stop.h"
 #include "bind/err_lua.h"
 #include "bind/task_core.h"
 
 #define OP_META "syncrun.op"
 #define TASK_META "syncrun.task"
+
+enum { MAX_WAKINGS = 100 };
 
 struct joiner { // an op that waits for a task's end
 	struct op op;
@@ -27,11 +31,15 @@ struct task { // a userdata: Lua may keep a handle to it; its user value 1 is th
 	int ref; // anchors the userdata while the task lives
 	int nargs, nres;
 	int shield;
-	struct op *op; // the one thing it waits for, or NULL
+	struct op *op;       // the one thing it waits for, or NULL
+	struct task *parent; // whose scope it belongs to (user value 2 keeps it), or NULL
+	struct timer due;    // runs while it has a time limit
 	struct task *next_ready;
 	struct task *next, *prev; // all live tasks
 	struct joiner *joiners;
 	bool queued, cancelled, done, failed;
+	bool sheltered; // begun while its maker was cleaning up: no stop of others reaches it
+	bool late;      // its time limit passed
 };
 
 static const char yield_mark; // its address is the whole yield protocol
@@ -42,6 +50,8 @@ static struct {
 	struct task *ready, **ready_tail;
 	struct task *live;
 	void (*on_turn)(void);
+	int wakings;
+	atomic_uint turns, resumes; // they wrap; read by signal handlers
 } core;
 
 static const struct err err_cancelled = {
@@ -158,6 +168,18 @@ int op_wait(lua_State *L, struct op *op, double timeout)
 
 // ---- tasks
 
+// Whether the error object on top lacks its traceback; a cancellation needs none.
+static bool wants_traceback(lua_State *L)
+{
+	bool wants = lua_getfield(L, -1, "traceback") == LUA_TNIL;
+
+	lua_pushstring(L, err_kind_name(ERR_CANCELLED));
+	lua_getfield(L, -3, "kind");
+	wants = wants && !lua_rawequal(L, -1, -2);
+	lua_pop(L, 3);
+	return wants;
+}
+
 int task_traceback(lua_State *L)
 {
 	struct err err;
@@ -168,11 +190,10 @@ int task_traceback(lua_State *L)
 		err_from_lua(L, 1, &err);
 		err_push(L, &err);
 	}
-	if (lua_getfield(L, -1, "traceback") == LUA_TNIL) {
+	if (wants_traceback(L)) {
 		luaL_traceback(L, L, NULL, 1);
-		lua_setfield(L, -3, "traceback");
+		lua_setfield(L, -2, "traceback");
 	}
-	lua_pop(L, 1);
 	return 1;
 }
 
@@ -198,7 +219,7 @@ static int task_body(lua_State *L)
 struct task *task_new(lua_State *L, int nargs)
 {
 	int base = lua_gettop(L) - nargs; // the function
-	struct task *t = lua_newuserdatauv(L, sizeof *t, 1);
+	struct task *t = lua_newuserdatauv(L, sizeof *t, 2);
 	lua_State *co;
 
 	memset(t, 0, sizeof *t);
@@ -215,6 +236,7 @@ struct task *task_new(lua_State *L, int nargs)
 	lua_pushcfunction(co, task_body);
 	lua_xmove(L, co, nargs + 1);
 	t->co = co;
+	t->sheltered = core.current != NULL && (core.current->shield > 0 || core.current->sheltered);
 	t->nargs = nargs + 1;
 	t->done = false;
 	t->next = core.live;
@@ -230,6 +252,18 @@ struct task *task_check(lua_State *L, int index)
 	return luaL_checkudata(L, index, TASK_META);
 }
 
+void task_push_current(lua_State *L)
+{
+	if (core.current == NULL)
+		luaL_error(L, "no task runs here (inside __gc at the end)");
+	lua_rawgeti(L, LUA_REGISTRYINDEX, core.current->ref);
+}
+
+lua_State *task_coroutine(const struct task *task)
+{
+	return task->co;
+}
+
 void task_cancel(struct task *task)
 {
 	if (task->done)
@@ -237,6 +271,35 @@ void task_cancel(struct task *task)
 	task->cancelled = true;
 	if (task->op != NULL && task->shield == 0)
 		op_finish(task->op, &err_cancelled);
+}
+
+static void on_due(struct timer *timer)
+{
+	struct task *t = (struct task *)((char *)timer - offsetof(struct task, due));
+
+	t->late = true;
+	task_cancel(t);
+}
+
+void task_limit(struct task *task, double seconds)
+{
+	if (!task->done)
+		timer_start(&task->due, seconds, on_due);
+}
+
+static bool is_due(const struct task *t)
+{
+	return t->due.running && t->due.due_us <= clock_mono_us();
+}
+
+bool task_late(const struct task *task)
+{
+	return task->late;
+}
+
+void task_adopt(struct task *parent, struct task *child)
+{
+	child->parent = parent;
 }
 
 bool task_done(const struct task *task)
@@ -259,12 +322,24 @@ void task_shield(struct task *task, int change)
 	task->shield += change;
 }
 
-// Whether the task that runs now should end at once: it, or the whole process, was asked to, and it is not cleaning up.
-static bool running_should_stop(void)
+// Whether a task should end although nobody told it yet: a script that does not wait keeps the loop from its timers,
+// and the tasks above it from passing on a cancellation.
+static bool should_end(const struct task *t)
+{
+	for (; t != NULL; t = t->parent) {
+		if (t->cancelled || is_due(t))
+			return true;
+		if (t->sheltered)
+			return false;
+	}
+	return stop_asked();
+}
+
+static bool running_should_end(void)
 {
 	const struct task *t = core.current;
 
-	return t != NULL && t->shield == 0 && (t->cancelled || stop_asked());
+	return t != NULL && t->shield == 0 && should_end(t);
 }
 
 bool task_push_results(lua_State *L, struct task *task, int *count)
@@ -301,6 +376,8 @@ static void unlink_live(struct task *t)
 
 static void task_finish(struct task *t, int rc, int nres)
 {
+	t->late = t->late || is_due(t);
+	timer_stop(&t->due);
 	t->done = true;
 	t->failed = rc != LUA_OK;
 	t->nres = t->failed ? 1 : nres;
@@ -315,6 +392,7 @@ static void task_resume(struct task *t)
 	int nres = 0, rc;
 
 	t->queued = false;
+	core.resumes++;
 	core.current = t;
 	rc = lua_resume(t->co, core.L, t->nargs, &nres);
 	core.current = NULL;
@@ -350,6 +428,7 @@ static void run_ready(void)
 
 static bool turn(struct err *err)
 {
+	core.turns++;
 	run_ready();
 	if (core.live == NULL)
 		return true;
@@ -366,13 +445,26 @@ static bool stuck(void)
 	return core.ready == NULL && core.live != NULL && loop_active() == 0;
 }
 
+// Every task waits for another: each is told, so that what it holds is released and what surrounds it can end in order.
+// Those that only wait again and again are given up.
+static bool wake_stuck(struct err *err)
+{
+	err_set(err, ERR_SCRIPT, "stuck", "every task waits for another; nothing can wake them");
+	if (++core.wakings > MAX_WAKINGS)
+		return false;
+	for (struct task *t = core.live; t != NULL; t = t->next)
+		if (t->op != NULL)
+			op_finish(t->op, err);
+	return true;
+}
+
 bool task_run(struct task *root, struct err *err)
 {
 	while (!root->done) {
 		if (!turn(err))
 			return false;
-		if (!root->done && stuck())
-			return err_set(err, ERR_SCRIPT, "stuck", "every task waits for another; nothing can wake them");
+		if (!root->done && stuck() && !wake_stuck(err))
+			return false;
 	}
 	for (struct task *t = core.live; t != NULL; t = t->next)
 		task_cancel(t);
@@ -380,6 +472,16 @@ bool task_run(struct task *root, struct err *err)
 		if (!turn(err))
 			return false;
 	return true;
+}
+
+unsigned task_turns(void)
+{
+	return core.turns;
+}
+
+unsigned task_resumes(void)
+{
+	return core.resumes;
 }
 
 void task_on_turn(void (*fn)(void))
@@ -540,6 +642,13 @@ static int task_tostring(lua_State *L)
 	return 1;
 }
 
+// At the end of the state also tasks that never ended are collected.
+static int task_gc(lua_State *L)
+{
+	timer_stop(&task_check(L, 1)->due);
+	return 0;
+}
+
 void task_open(lua_State *L)
 {
 	static const luaL_Reg patched[] = {{"resume", co_resume}, {"wrap", co_wrap}, {NULL, NULL}};
@@ -548,7 +657,7 @@ void task_open(lua_State *L)
 	core.current = NULL;
 	core.live = NULL;
 	take_ready();
-	stop_on_ask(running_should_stop);
+	stop_on_ask(running_should_end);
 	if (luaL_newmetatable(L, OP_META)) {
 		lua_pushcfunction(L, op_gc);
 		lua_setfield(L, -2, "__gc");
@@ -557,6 +666,8 @@ void task_open(lua_State *L)
 	if (luaL_newmetatable(L, TASK_META)) {
 		lua_pushcfunction(L, task_tostring);
 		lua_setfield(L, -2, "__tostring");
+		lua_pushcfunction(L, task_gc);
+		lua_setfield(L, -2, "__gc");
 	}
 	lua_pop(L, 1);
 	lua_getglobal(L, "coroutine");

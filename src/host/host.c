@@ -13,18 +13,20 @@
 
 #include "base/log.h"
 #include "base/redact.h"
+#include "base/stop.h"
 #include "bind/err_lua.h"
 #include "bind/modules.h"
 #include "bind/signals.h"
 #include "bind/task.h"
 #include "bind/task_core.h"
 #include "host/embed.h"
+#include "host/hook.h"
 #include "host/signals.h"
 #include "io/loop.h"
 
 int luaopen_cjson(lua_State *L); // Debian's liblua5.4-cjson
 
-enum { HOOK_EVERY = 100000, DEFAULT_MEMORY_MB = 1024 };
+enum { DEFAULT_MEMORY_MB = 1024 };
 
 static struct {
 	struct task *root;
@@ -67,27 +69,16 @@ static void take_signals(void)
 {
 	int number = signals_take();
 
-	if (number == 0 || signals_deliver(number))
+	if (number == 0)
 		return;
+	if (signals_deliver(number)) {
+		stop_forgive();
+		return;
+	}
 	host.signal = number;
 	log_printf(
 		LOG_WARN, "SIG%s: stopping; what is done is kept (a second Ctrl-C leaves at once)", signals_name(number));
 	task_cancel(host.root);
-}
-
-// Stops scripts that loop without waiting: once its task is cancelled the hook fires for every line, so that no pcall
-// of the script can go on.
-static void count_hook(lua_State *L, lua_Debug *ar)
-{
-	struct task *current = task_current();
-
-	(void)ar;
-	if (signals_pending() != 0)
-		take_signals();
-	if (current == NULL || !task_is_cancelled(current) || task_shielded(current))
-		return;
-	lua_sethook(L, count_hook, LUA_MASKCOUNT | LUA_MASKLINE, HOOK_EVERY);
-	err_raisef(L, ERR_CANCELLED, "cancelled");
 }
 
 // ---- modules
@@ -178,7 +169,7 @@ static int open_state(lua_State *L)
 	luaL_openlibs(L);
 	task_open(L);
 	preload_modules(L);
-	lua_sethook(L, count_hook, LUA_MASKCOUNT, HOOK_EVERY);
+	hook_install(L, take_signals, options->lua_dir != NULL ? options->lua_dir : getenv("SYNCRUN_LUA"));
 	lua_pushcfunction(L, load_embedded);
 	lua_setfield(L, LUA_REGISTRYINDEX, "syncrun.load_embedded");
 	lua_pushcfunction(L, embedded_source);

@@ -37,23 +37,12 @@ void signals_install(void)
 	sigaction(SIGPIPE, &action, NULL);
 }
 
-int signals_pending(void)
-{
-	return pending;
-}
-
 int signals_take(void)
 {
 	int number = pending;
 
 	pending = 0;
 	return number;
-}
-
-void signals_forgive(void)
-{
-	seen = 0;
-	stop_forgive();
 }
 
 const char *signals_name(int number)

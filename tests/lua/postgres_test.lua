@@ -228,6 +228,16 @@ test("cancelling a transaction between its statements rolls back and keeps the c
 	t.eq(db:query("SELECT count(*) AS n FROM tx")[1].n, 0)
 end)
 
+test("a transaction whose function loops without waiting is rolled back when its time is over", function()
+	local db <close> = connect()
+	db:exec "DROP TABLE IF EXISTS tx; CREATE TABLE tx (i int PRIMARY KEY)"
+	t.raises(task.timeout, "timeout", 0.2, db.transaction, db, function(tx)
+		tx:query "INSERT INTO tx VALUES (1)"
+		while true do end
+	end)
+	t.eq(db:query("SELECT count(*) AS n FROM tx")[1].n, 0)
+end)
+
 test("each streams many rows in flat memory", function()
 	local db <close> = connect()
 	local n, sum, base, peak = 0, 0, nil, 0

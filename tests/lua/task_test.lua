@@ -189,6 +189,94 @@ t.test("task: ten thousand tasks leave nothing behind", function()
 	t.eq(task.active(), before)
 end)
 
+-- ---- scripts that do not wait
+
+local function spin()
+	while true do end
+end
+
+-- Cancel a task that runs fn; fn is cancelled while it spins.
+local function cancel_spinning(fn)
+	return t.raises(task.timeout, "timeout", 0.002, fn)
+end
+
+t.test("task: a loop that does not wait is ended by its time, in a child too", function()
+	cancel_spinning(spin)
+	cancel_spinning(function() task.scope(function(s) s:spawn(spin) end) end)
+	cancel_spinning(function() task.map({ 1, 2 }, { limit = 2 }, spin) end)
+	cancel_spinning(function() coroutine.wrap(spin)() end)
+	cancel_spinning(function() ("x"):gsub("x", spin) end)
+	cancel_spinning(function() table.sort({ 2, 1, 3 }, spin) end)
+end)
+
+t.test("task: no pcall goes on spinning", function()
+	cancel_spinning(function() while true do pcall(spin) end end)
+	cancel_spinning(function() while true do pcall(function() while true do pcall(spin) end end) end end)
+	cancel_spinning(function() while true do pcall(coroutine.wrap(spin)) end end)
+end)
+
+t.test("task: what spins while it is cancelled releases what it holds, and cleans up", function()
+	local places, closed = task.semaphore(2), 0
+	for _ = 1, 3 do
+		cancel_spinning(function()
+			local _ <close> = setmetatable({}, { __close = function() for _ = 1, 1000 do closed = closed + 1 end end })
+			places:with(spin)
+		end)
+		cancel_spinning(function() task.map({ 1, 2, 3 }, { limit = 3 }, function() places:with(spin) end) end)
+	end
+	t.eq(closed, 3000)
+	for _ = 1, 2 do task.timeout(1, places.acquire, places) end
+end)
+
+t.test("task: cancelled before it spins, between two waits", function()
+	local mutex, held = task.mutex(), nil
+	local e = t.raises(task.scope, "cancelled", function(s)
+		held = s:spawn(function()
+			mutex:with(function()
+				pcall(task.sleep, 10)
+				spin()
+			end)
+		end)
+		task.sleep(0.001)
+		held:cancel()
+	end)
+	t.eq(e.kind, "cancelled")
+	task.timeout(1, mutex.acquire, mutex)
+end)
+
+t.test("task: a database's transaction is rolled back when its task spins and is cancelled", function()
+	local db <close> = require "syncrun.sqlite".open ":memory:"
+	db:exec "CREATE TABLE t (x)"
+	cancel_spinning(function()
+		db:transaction(function(tx)
+			tx:exec "INSERT INTO t VALUES (1)"
+			spin()
+		end)
+	end)
+	db:transaction(function(tx) t.eq(tx:one "SELECT count(*) AS n FROM t".n, 0) end)
+end)
+
+t.test("task: shielded, it may run as long as it likes", function()
+	local n = 0
+	t.raises(task.timeout, "timeout", 0.001, function()
+		task.shielded(function() for _ = 1, 2000000 do n = n + 1 end end)
+		task.sleep(0)
+	end)
+	t.eq(n, 2000000)
+end)
+
+t.test("task: where every task waits for another, each is told", function()
+	local mutex = task.mutex()
+	local e = t.raises(function() mutex:with(mutex.acquire, mutex) end, "every task waits for another")
+	t.eq(e.code, "stuck")
+	task.timeout(1, mutex.acquire, mutex)
+	local channel = task.channel()
+	t.raises(task.scope, "every task waits for another", function(s)
+		s:spawn(function() channel:receive() end)
+		channel:receive()
+	end)
+end)
+
 t.test("task: try gives nil and an error object with a traceback", function()
 	local v, e = err.try(function() error "plain" end)
 	t.eq(v, nil)

@@ -28,25 +28,24 @@ bool buf_reserve(struct buf *b, size_t more)
 	return true;
 }
 
-bool buf_put(struct buf *b, const void *data, size_t len)
-{
-	if (!buf_reserve(b, len))
-		return false;
-	if (len > 0)
-		memcpy(b->data + b->len, data, len);
-	b->len += len;
-	b->data[b->len] = '\0';
-	return true;
-}
-
 bool buf_puts(struct buf *b, const char *text)
 {
 	return buf_put(b, text, strlen(text));
 }
 
-bool buf_putc(struct buf *b, char c)
+bool buf_putd(struct buf *b, long long number)
 {
-	return buf_put(b, &c, 1);
+	char digits[24];
+	size_t at = sizeof digits;
+	unsigned long long rest = number < 0 ? 0 - (unsigned long long)number : (unsigned long long)number;
+
+	do {
+		digits[--at] = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest > 0);
+	if (number < 0)
+		digits[--at] = '-';
+	return buf_put(b, digits + at, sizeof digits - at);
 }
 
 bool buf_printf(struct buf *b, const char *format, ...)

@@ -164,18 +164,9 @@ bool canon_equal(
 	return true;
 }
 
-// By hand: it runs for every cell of every contact.
 static bool put_framed(struct buf *out, const char *bytes, size_t len)
 {
-	char digits[24];
-	size_t at = sizeof digits, rest = len;
-
-	digits[--at] = ':';
-	do {
-		digits[--at] = (char)('0' + rest % 10);
-		rest /= 10;
-	} while (rest > 0);
-	return buf_put(out, digits + at, sizeof digits - at) && buf_put(out, bytes, len);
+	return buf_putd(out, (long long)len) && buf_putc(out, ':') && buf_put(out, bytes, len);
 }
 
 // The canonical form is made aside, since its length comes first.

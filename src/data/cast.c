@@ -92,7 +92,7 @@ static bool cast_to_timestamp(struct step_run *run, enum col_type from, struct c
 	(void)from;
 	if (!civil_parse_rfc3339(cell->ptr, cell->len, &us, NULL))
 		return reject(cell);
-	return buf_printf(run->scratch, "%lld", (long long)us) && step_put_scratch(run, cell);
+	return buf_putd(run->scratch, us) && step_put_scratch(run, cell);
 }
 
 // What is outside of the calendar, as infinity, keeps its text.
@@ -122,7 +122,7 @@ static bool cast_to_int64(struct step_run *run, enum col_type from, struct cell 
 	(void)from;
 	if (!json_number_valid(cell->ptr, cell->len) || !json_number_integral(cell->ptr, cell->len, &value))
 		return reject(cell);
-	return buf_printf(run->scratch, "%lld", (long long)value) && step_put_scratch(run, cell);
+	return buf_putd(run->scratch, value) && step_put_scratch(run, cell);
 }
 
 static bool cast_to_float(struct step_run *run, enum col_type from, struct cell *cell)

@@ -30,7 +30,7 @@ static bool truncate_timestamp(struct step_run *run, int64_t unit, struct cell *
 	if (rest == 0 || us < INT64_MIN + rest)
 		return true;
 	step_mark(cell, FATE_FOLDED, NOTE_TRUNCATED);
-	return buf_printf(run->scratch, "%lld", (long long)(us - rest)) && step_put_scratch(run, cell);
+	return buf_putd(run->scratch, us - rest) && step_put_scratch(run, cell);
 }
 
 static bool truncate_civil(struct step_run *run, int unit, struct cell *cell)

@@ -186,13 +186,39 @@ static bool put_value(struct canonical *c, const struct json_token *token, struc
 	}
 }
 
+// Kept for the next one, unless they grew large: the process has one thread that reads values.
+static struct {
+	struct buf names, scratch;
+	struct member *members;
+	size_t cap;
+} kept;
+
+enum { KEPT_MAX = 64 * 1024 };
+
+static void keep(struct canonical *c)
+{
+	kept.names = c->names;
+	kept.scratch = c->scratch;
+	kept.members = c->members;
+	kept.cap = c->cap;
+	if (c->names.cap + c->scratch.cap + c->cap * sizeof *c->members <= KEPT_MAX)
+		return;
+	buf_free(&kept.names);
+	buf_free(&kept.scratch);
+	free(kept.members);
+	kept.members = NULL;
+	kept.cap = 0;
+}
+
 bool json_canonical(struct buf *out, const char *text, size_t len, bool *duplicates, struct err *err)
 {
-	struct canonical c = {.out = out};
+	struct canonical c = {
+		.out = out, .names = kept.names, .scratch = kept.scratch, .members = kept.members, .cap = kept.cap};
 	struct json_token token;
 	size_t mark = out->len;
 	bool ok;
 
+	buf_clear(&c.names);
 	json_reader_init(&c.reader, text, len);
 	ok = json_next(&c.reader, &token, err) && put_value(&c, &token, err) && json_next(&c.reader, &token, err);
 	if (!ok && out->data != NULL) {
@@ -201,8 +227,6 @@ bool json_canonical(struct buf *out, const char *text, size_t len, bool *duplica
 	}
 	if (duplicates != NULL)
 		*duplicates = ok && c.duplicates;
-	free(c.members);
-	buf_free(&c.names);
-	buf_free(&c.scratch);
+	keep(&c);
 	return ok;
 }

@@ -142,7 +142,7 @@ bool json_number_canonical(struct buf *out, const char *text, size_t len)
 	out->data[out->len] = '\0';
 	if (n.npower > EXPONENT_DIGITS)
 		return put_long_exponent(out, &n);
-	return n.exponent == 0 || buf_printf(out, "e%lld", (long long)n.exponent);
+	return n.exponent == 0 || (buf_putc(out, 'e') && buf_putd(out, n.exponent));
 }
 
 bool json_number_int64(const char *text, size_t len, int64_t *value)

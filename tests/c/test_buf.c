@@ -26,6 +26,19 @@ static void test_buf_grows_and_stays_terminated(void **state)
 	buf_free(&b);
 }
 
+static void test_buf_puts_numbers(void **state)
+{
+	struct buf b = {0};
+
+	(void)state;
+	assert_true(buf_putd(&b, 0) && buf_putc(&b, ' ') && buf_putd(&b, -7) && buf_putc(&b, ' ') && buf_putd(&b, 1200));
+	assert_string_equal(b.data, "0 -7 1200");
+	buf_clear(&b);
+	assert_true(buf_putd(&b, INT64_MAX) && buf_putc(&b, ' ') && buf_putd(&b, INT64_MIN));
+	assert_string_equal(b.data, "9223372036854775807 -9223372036854775808");
+	buf_free(&b);
+}
+
 static void test_buf_keeps_nul_bytes(void **state)
 {
 	struct buf b = {0};
@@ -121,6 +134,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_buf_grows_and_stays_terminated),
+		cmocka_unit_test(test_buf_puts_numbers),
 		cmocka_unit_test(test_buf_keeps_nul_bytes),
 		cmocka_unit_test(test_buf_shift),
 		cmocka_unit_test(test_buf_printf),

@@ -16,7 +16,7 @@ local options = args.parse(arg, {
 		{ "config", type = "string", metavar = "FILE", help = "settings in Lua (flags and environment win)" },
 		{ "report", type = "string", metavar = "DIR", help = "where the report files go (default: in the state folder)" },
 		{ "json", type = "string", metavar = "FILE", help = "the run's summary as JSON" },
-		{ "deadline", type = "string", metavar = "10m", help = "end in time with a report of what was done; exit code 5" },
+		{ "deadline", type = "duration", metavar = "10m", help = "end in time with a report of what was done; exit code 5" },
 		{ "quiet", type = "flag", help = "nothing on standard output" },
 	},
 })

@@ -1,12 +1,14 @@
 --- Command-line arguments of scripts: declared in one table, checked, explained by --help.
 local err = require "syncrun.err"
 local near = require "syncrun.near"
+local time = require "syncrun.time"
 
 local M = {}
 
 ---@class syncrun.Option
 ---@field [1] string the name, as "dry-run" for --dry-run
----@field type "string"|"integer"|"number"|"flag"|"list" list: separated by commas, may be repeated
+---@field type "string"|"integer"|"number"|"flag"|"list"|"duration" list: separated by commas, may be repeated; duration: with
+--- its unit, as "10m", which is also the value
 ---@field help string
 ---@field metavar string? what stands for the value in the help text
 ---@field default any?
@@ -39,6 +41,7 @@ local convert = {
 	string = function(text) return text end,
 	integer = function(text) return math.tointeger(tonumber(text)) end,
 	number = function(text) return tonumber(text) end,
+	duration = function(text) return time.duration(text) and text end,
 	list = function(text)
 		local list = {}
 		for item in text:gmatch "[^,]+" do list[#list + 1] = item end
@@ -46,12 +49,17 @@ local convert = {
 	end,
 }
 
+local WORDS = {
+	integer = "a whole number", number = "a number", list = "a list separated by commas",
+	duration = "a duration with its unit, like 90s, 10m, 2h or 90d",
+}
+
 local function store(spec, values, option, text)
 	local key = option[1]:gsub("-", "_")
 	local value = convert[option.type](text)
 	if value == nil or (option.min and value < option.min) or (option.max and value > option.max) then
 		usage_error(spec, "'--%s' takes %s%s%s, not '%s'", option[1],
-			({ integer = "a whole number", number = "a number", list = "a list separated by commas" })[option.type],
+			WORDS[option.type],
 			option.min and (" of at least %g"):format(option.min) or "",
 			option.max and (" up to %d"):format(option.max) or "", text)
 	end

@@ -36,4 +36,17 @@ function M.civil(us) return c.civil(us) end
 ---@return boolean
 function M.date_valid(text) return c.date_valid(text) end
 
+local UNITS = { s = 1, m = 60, h = 3600, d = 86400 }
+local CENTURY = 36525 * 86400
+
+--- The seconds of a duration with its unit: "90s", "10m", "1.5h", "90d". Nil for any other text, a bare number too: whether
+--- 90 means seconds or days is not guessed; and for none, or more than a hundred years.
+---@param text string
+---@return number?
+function M.duration(text)
+	local n, unit = text:match "^(%d+%.?%d*)([smhd])$"
+	local seconds = n and tonumber(n) * UNITS[unit]
+	return seconds and seconds > 0 and seconds <= CENTURY and seconds or nil
+end
+
 return M

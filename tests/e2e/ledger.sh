@@ -111,7 +111,9 @@ deadline_is_kept() {
 	expect_exit 0
 	expect_totals $contacts $contacts $contacts 0 0
 	full_sync --deadline soon
-	expect_refused 2 "'--deadline' takes a duration"
+	expect_refused 2 "'--deadline' takes a duration with its unit"
+	full_sync --deadline 90
+	expect_refused 2 "'--deadline' takes a duration with its unit"
 }
 
 ctrl_c_says_how_to_go_on() {
@@ -227,6 +229,8 @@ forgotten_everywhere() {
 	if grep -rlF -e "$name (ID" "$SYNCRUN_STATE" "$home/elsewhere"; then fail "the name is still there"; fi
 	grep -rqF -e "${ids[1]}" "$home/elsewhere" || fail "the other one is gone too"
 	expect_eq "$(cat "$SYNCRUN_STATE"/runs/*/issues.jsonl | wc -l)" "$issues" "lines of issues.jsonl"
+	forget "${ids[0]}"
+	expect_refused 1 "nothing is kept of the contact '${ids[0]}' in '$SYNCRUN_STATE'; is the id right?"
 	expect_eq "$(grep -c quite-private "$home/elsewhere/report.txt")" 1 "lines with the other one's note"
 	expect_eq "$(book "pragma integrity_check")" ok "the ledger"
 	full_sync
@@ -237,6 +241,12 @@ old_runs_are_pruned() {
 	book "update run set started_at = '2020-01-01T00:00:00.000Z' where id <= 2" >/dev/null
 	local folder=$(book "select folder from run where id = 2")
 	[ -d "$folder" ] || fail "there is no $folder"
+	full_sync --keep 90
+	expect_refused 2 "'--keep' takes a duration with its unit, like 90s, 10m, 2h or 90d, not '90'"
+	change_something
+	full_sync --skip-sync --keep 90d # not a good run: nothing is removed
+	expect_exit 1
+	[ -d "$folder" ] || fail "$folder is gone"
 	full_sync --keep 90d
 	expect_exit 0
 	[ ! -e "$folder" ] || fail "$folder is still there"

@@ -10,6 +10,7 @@ local spec = {
 		{ "only", type = "list", help = "these" },
 		{ "rate", type = "number", default = 1.5, help = "how fast" },
 		{ "dir", type = "string", help = "where" },
+		{ "keep", type = "duration", help = "how long" },
 	},
 	positional = { { name = "FILE", help = "what" } },
 }
@@ -33,6 +34,14 @@ t.test("args: mistakes name the option and the remedy", function()
 	t.contains(t.raises(function() args.parse({ "--skip-sync=1" }, spec) end, "usage").message, "takes no value")
 	t.contains(t.raises(function() args.parse({ "a", "b" }, spec) end, "usage").message, "unexpected argument 'b'")
 	t.contains(t.raises(function() args.parse({ "-x" }, spec) end, "usage").message, "x.lua --help")
+end)
+
+t.test("args: a duration has its unit", function()
+	t.eq(args.parse({ "--keep", "1.5h" }, spec).keep, "1.5h")
+	for _, text in ipairs { "90", "90 d", "-1d", "0s", "1w", "1e3s", "999999999d", "" } do
+		t.contains(t.raises(function() args.parse({ "--keep", text }, spec) end, "usage").message,
+			("'--keep' takes a duration with its unit, like 90s, 10m, 2h or 90d, not '%s'"):format(text))
+	end
 end)
 
 t.test("args: required options and positionals", function()

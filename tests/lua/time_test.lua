@@ -63,3 +63,9 @@ t.test("the clocks go forward", function()
 	t.eq(math.type(m), "float")
 	t.ok(time.mono() >= m)
 end)
+
+t.test("time: a duration is a number and its unit", function()
+	t.eq({ time.duration "90s", time.duration "10m", time.duration "1.5h" }, { 90, 600, 5400.0 })
+	t.eq(time.duration "90d", 7776000)
+	for _, text in ipairs { "90", "m", "1.m2", "10 m", "0d", "36526d", "+1s" } do t.eq(time.duration(text), nil, text) end
+end)

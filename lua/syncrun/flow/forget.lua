@@ -104,7 +104,7 @@ local function forget_in_folder(folder, key)
 	return n + rewrite(folder .. "/report.txt", text_lines(key)) + rewrite_document(folder .. "/report.json", key)
 end
 
---- Erase a contact. Returns the exit code: 0, also when nothing was kept of it.
+--- Erase a contact. Returns the exit code: 1 when nothing was kept of it, which may be a slip in the id.
 ---@param options { id: string, config: string? }
 ---@return integer
 function M.run(options)
@@ -116,6 +116,11 @@ function M.run(options)
 	for folder in pairs(folders) do lines = lines + forget_in_folder(folder, options.id) end
 	for path in pairs(files) do lines = lines + rewrite_document(path, options.id) end
 	local done = ledger:forget(options.id)
+	if done.states + done.attempts + done.runs + lines == 0 then
+		file.standard "stderr":write(("syncrun: nothing is kept of the contact '%s' in '%s'; is the id right?\n"):format(
+			report.plain(options.id), state))
+		return 1
+	end
 	file.standard "stdout":write(("Forgotten: %d states, %d attempts and %d runs of the ledger, %d lines of reports\n")
 		:format(done.states, done.attempts, done.runs, lines))
 	return 0

@@ -15,19 +15,14 @@ local M = {}
 
 local SCRATCH = { "spool.db", "again.db" }
 
-local UNITS = { s = 1, m = 60, h = 3600, d = 86400 }
-
---- Seconds of a duration: "90s", "10m", "2h", "90d"; a bare number is seconds. Raises kind usage.
+--- Seconds of a duration with its unit: "90s", "10m", "2h", "90d". Raises kind usage.
 ---@param text string
 ---@param option string for the message
 ---@return number
 function M.duration(text, option)
-	local n, unit = text:match "^(%d+%.?%d*)([smhd]?)$"
-	local seconds = n and tonumber(n) * (UNITS[unit] or 1)
-	if not seconds or seconds <= 0 then
-		err.raisef("usage", "'--%s' takes a duration like 90s, 10m, 2h or 90d, not '%s'", option, text)
-	end
-	return seconds
+	local seconds = time.duration(text)
+	if seconds then return seconds end
+	err.raisef("usage", "'--%s' takes a duration with its unit, like 90s, 10m, 2h or 90d, not '%s'", option, text)
 end
 
 -- ---- the begin
@@ -48,10 +43,8 @@ local REPORTS = {
 	"report.txt", "report.json", "contacts.jsonl", "issues.jsonl", "values.jsonl", "owned.jsonl", "requests.jsonl",
 }
 
---- Remove runs that began longer than `seconds` ago: their rows, and their report files in the state folder.
----@param ledger syncrun.Ledger
----@param seconds number
-function M.prune(ledger, seconds)
+-- Remove runs that began longer than `seconds` ago: their rows, and their report files in the state folder.
+local function prune(ledger, seconds)
 	local pruned = ledger:prune(time.format(time.now() - math.floor(seconds * 1000000), 3))
 	if not pruned then return end
 	for _, folder in ipairs(pruned.folders) do
@@ -65,11 +58,11 @@ end
 
 --- Take the state folder's lock, open the ledger and begin a run in it. Raises kind config (exit 2) when another run is
 --- under way or the ledger cannot be used.
----@param run syncrun.Run gets lock, ledger, folder, deadline
+---@param run syncrun.Run gets lock, ledger, folder, deadline, keep
 function M.enter(run)
 	local options, config = run.options, run.session.config
 	local seconds = options.deadline and M.duration(options.deadline, "deadline")
-	local keep = options.keep and M.duration(options.keep, "keep")
+	run.keep = options.keep and M.duration(options.keep, "keep")
 	run.deadline = seconds and time.mono() + seconds
 	run.lock = lock.take(config.state)
 	run.ledger = ledger_of.open(config.state)
@@ -80,7 +73,6 @@ function M.enter(run)
 	if before then
 		log.info("Resuming: run %d was interrupted; %d contacts were in flight", before.id, before.contacts)
 	end
-	if keep then M.prune(run.ledger, keep) end
 end
 
 -- ---- the deadline
@@ -138,6 +130,7 @@ function M.leave(run, code, e)
 	if e then code = code_of(run, e) end
 	if run.ledger then
 		finish(run, code, e)
+		if run.keep and code == exits.equal then prune(run.ledger, run.keep) end -- what a bad run needs is kept
 		run.ledger:close()
 	end
 	if run.lock then run.lock:close() end

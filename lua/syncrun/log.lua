@@ -29,6 +29,12 @@ function M.error(format, ...) write("error", format, ...) end
 ---@param text string
 function M.secret(text) c.secret(text) end
 
+--- Register what is secret in a setting before it is used: all of it when its name says so (a key, token, password) or
+--- when it is a credentials file's text instead of its path; else what looks like a secret in it.
+---@param name string
+---@param value string
+function M.setting(name, value) c.setting(name, value) end
+
 --- The text with every secret masked.
 ---@param text string
 ---@return string

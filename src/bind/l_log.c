@@ -63,6 +63,21 @@ static int l_secret(lua_State *L)
 	return 0;
 }
 
+// setting(name, value)
+static int l_setting(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1);
+	size_t len;
+	const char *value = luaL_checklstring(L, 2, &len);
+	struct err err;
+
+	if (!redact_add_setting(name, value, len)) {
+		err_no_memory(&err);
+		return err_raise(L, &err);
+	}
+	return 0;
+}
+
 static int buf_close(lua_State *L)
 {
 	buf_free(lua_touserdata(L, 1));
@@ -94,6 +109,7 @@ static const luaL_Reg functions[] = {
 	{"level", l_level},
 	{"json", l_json},
 	{"secret", l_secret},
+	{"setting", l_setting},
 	{"redact", l_redact},
 	{NULL, NULL},
 };

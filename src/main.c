@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/redact.h"
+#include "base/sink.h"
 #include "base/version.h"
 #include "host/host.h"
 
@@ -36,7 +38,7 @@ static int usage_error(const char *what, const char *argument)
 
 static int finish_output(int code)
 {
-	if (fflush(stdout) == 0 && !ferror(stdout))
+	if (fflush(stdout) == 0 && !ferror(stdout) && sink_end(sink_standard(STDOUT_FILENO)))
 		return code;
 	perror("syncrun: cannot write to standard output");
 	return code == EXIT_EQUAL ? EXIT_SCRIPT : code;
@@ -90,7 +92,7 @@ int main(int argc, char **argv)
 	int code, first;
 
 	o.chunks = calloc((size_t)argc + 1, sizeof *o.chunks);
-	if (o.chunks == NULL) {
+	if (o.chunks == NULL || !sink_open_standard() || !redact_add_environment()) {
 		fputs("syncrun: out of memory\n", stderr);
 		return EXIT_SCRIPT;
 	}

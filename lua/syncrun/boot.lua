@@ -82,18 +82,8 @@ local function compile(loader, what)
 	return chunk
 end
 
--- Keys in the environment are masked from the first word on, whoever prints them.
-local function register_secrets()
-	local log = require "syncrun.log"
-	for _, name in ipairs { "TWENTY_API_KEY", "TWENTY_CRM_API_KEY" } do
-		local secret = os.getenv(name)
-		if secret then log.secret(secret) end
-	end
-end
-
 local function main()
 	set_search_path()
-	register_secrets()
 	keep_databases_to_sqlite()
 	rawset(_G, "arg", setmetatable({ [0] = options.script or options.program, table.unpack(options.args) }, nil))
 	make_globals_strict()

@@ -1,8 +1,7 @@
-// Log lines on stderr and the masked write. Knows levels and spelling; what is worth a line is the callers' business.
+// Log lines on stderr. Knows levels and spelling; what is worth a line is the callers' business.
 #include "base/log.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include "base/civil.h"
 #include "base/clock.h"
 #include "base/redact.h"
+#include "base/sink.h"
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
@@ -127,7 +127,8 @@ void log_write(enum log_level level, const char *text, size_t len)
 
 	if (level < threshold || level >= LOG_OFF)
 		return;
-	// A log that cannot be written has nobody left to tell.
+	// A log that cannot be written has nobody left to tell. What a script has begun on stderr comes first.
+	(void)sink_end(sink_standard(STDERR_FILENO));
 	if (build_line(&line, level, text, len))
 		(void)sink_write(STDERR_FILENO, line.data, line.len);
 	else
@@ -159,47 +160,4 @@ void log_printf(enum log_level level, const char *format, ...)
 	va_end(args);
 	log_write(level, text.data, (size_t)n);
 	buf_free(&text);
-}
-
-static bool wait_writable(int fd)
-{
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
-
-	return poll(&p, 1, -1) >= 0 || errno == EINTR;
-}
-
-static bool write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n >= 0) {
-			data += n;
-			len -= (size_t)n;
-		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			if (!wait_writable(fd))
-				return false;
-		} else if (errno != EINTR) {
-			return false;
-		}
-	}
-	return true;
-}
-
-bool sink_write(int fd, const char *text, size_t len)
-{
-	struct buf masked = {0};
-	bool ok;
-	int saved;
-
-	if (!redact_append(&masked, text, len)) {
-		buf_free(&masked);
-		errno = ENOMEM;
-		return false;
-	}
-	ok = write_all(fd, masked.data, masked.len);
-	saved = errno;
-	buf_free(&masked);
-	errno = saved;
-	return ok;
 }

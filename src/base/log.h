@@ -13,8 +13,5 @@ void log_set_json(bool json);
 // One line. Control characters and terminal escapes in the text are shown as \xNN.
 void log_write(enum log_level level, const char *text, size_t len);
 void log_printf(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
-// The one way to bytes on a descriptor of ours: masks secrets, then writes all, restarting after signals and EAGAIN.
-// False when the descriptor fails (disk full, closed pipe): errno says why.
-bool sink_write(int fd, const char *text, size_t len);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <lauxlib.h>
 
+#include "base/sink.h"
 #include "base/version.h"
 #include "bind/err_lua.h"
 #include "bind/modules.h"
@@ -20,20 +21,27 @@
 extern char **environ; // POSIX: no header declares it
 
 struct writer {
-	int fd; // -1 when closed
-	bool own;
-	char path[512]; // for messages
+	struct sink *sink; // NULL when closed
+	struct sink own;   // of a file; its fd is -1 when there is none
+	char path[512];    // for messages
 };
 
 static struct writer *new_writer(lua_State *L, const char *path)
 {
 	struct writer *w = lua_newuserdatauv(L, sizeof *w, 0);
 
-	w->fd = -1;
-	w->own = false;
+	memset(w, 0, sizeof *w);
+	w->own.fd = -1;
 	snprintf(w->path, sizeof w->path, "%s", path);
 	luaL_setmetatable(L, WRITER_META);
 	return w;
+}
+
+static bool own(struct writer *w, int fd)
+{
+	w->own.fd = fd;
+	w->sink = fd >= 0 ? &w->own : NULL;
+	return fd >= 0;
 }
 
 // create(path) -> writer: a new file 0600, or an emptied one
@@ -43,9 +51,7 @@ static int l_create(lua_State *L)
 	struct writer *w = new_writer(L, path);
 	struct err err;
 
-	w->fd = file_create(path, &err);
-	w->own = true;
-	return w->fd < 0 ? err_raise(L, &err) : 1;
+	return own(w, file_create(path, &err)) ? 1 : err_raise(L, &err);
 }
 
 // standard("stdout" | "stderr") -> writer
@@ -55,7 +61,7 @@ static int l_standard(lua_State *L)
 	int which = luaL_checkoption(L, 1, NULL, names);
 	struct writer *w = new_writer(L, names[which]);
 
-	w->fd = which == 0 ? STDOUT_FILENO : STDERR_FILENO;
+	w->sink = sink_standard(which == 0 ? STDOUT_FILENO : STDERR_FILENO);
 	return 1;
 }
 
@@ -66,11 +72,11 @@ static int writer_write(lua_State *L)
 	const char *text = luaL_checklstring(L, 2, &len);
 	struct err err;
 
-	if (w->fd < 0)
+	if (w->sink == NULL)
 		return err_raisef(L, ERR_USAGE, "the writer of '%s' is closed", w->path);
-	if (w->fd == STDOUT_FILENO)
+	if (w->sink->fd == STDOUT_FILENO)
 		fflush(stdout); // what print() wrote comes first
-	if (!file_write(w->fd, w->path, text, len, &err))
+	if (!file_write(w->sink, w->path, text, len, &err))
 		return err_raise(L, &err);
 	lua_settop(L, 1);
 	return 1;
@@ -79,11 +85,13 @@ static int writer_write(lua_State *L)
 static int writer_close(lua_State *L)
 {
 	struct writer *w = luaL_checkudata(L, 1, WRITER_META);
-	int fd = w->fd;
+	struct err err;
 
-	w->fd = -1;
-	if (fd >= 0 && w->own && close(fd) != 0)
-		return err_raisef(L, ERR_CONFIG, "cannot write to '%s' (%s)", w->path, strerror(errno));
+	if (w->sink == &w->own && !file_close(&w->own, w->path, &err)) {
+		w->sink = NULL;
+		return err_raise(L, &err);
+	}
+	w->sink = NULL;
 	return 0;
 }
 
@@ -91,9 +99,9 @@ static int writer_gc(lua_State *L)
 {
 	struct writer *w = luaL_checkudata(L, 1, WRITER_META);
 
-	if (w->fd >= 0 && w->own)
-		close(w->fd);
-	w->fd = -1;
+	if (w->sink == &w->own)
+		(void)file_close(&w->own, w->path, NULL);
+	w->sink = NULL;
 	return 0;
 }
 
@@ -116,9 +124,7 @@ static int l_lock(lua_State *L)
 	struct err err;
 	long holder;
 
-	w->fd = file_lock(path, &holder, &err);
-	w->own = true;
-	if (w->fd >= 0)
+	if (own(w, file_lock(path, &holder, &err)))
 		return 1;
 	if (strcmp(err.code, "locked") != 0)
 		return err_raise(L, &err);

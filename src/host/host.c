@@ -11,8 +11,8 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
+#include "base/buf.h"
 #include "base/log.h"
-#include "base/redact.h"
 #include "base/stop.h"
 #include "bind/err_lua.h"
 #include "bind/modules.h"
@@ -162,11 +162,32 @@ static void push_options(lua_State *L, const struct host_options *o)
 	lua_setfield(L, -2, "interactive");
 }
 
+// What warn() says, in pieces, is a line of the log. So is an error in a __gc.
+static void on_warning(void *ud, const char *piece, int more)
+{
+	static struct buf text;
+	static bool off;
+
+	(void)ud;
+	if (text.len == 0 && !more && piece[0] == '@') { // control messages: "@on", "@off"
+		off = strcmp(piece, "@off") == 0 || (off && strcmp(piece, "@on") != 0);
+		return;
+	}
+	if (!off && !buf_puts(&text, piece))
+		log_printf(LOG_ERROR, "a warning was lost: out of memory");
+	if (more)
+		return;
+	if (!off && text.len > 0)
+		log_write(LOG_WARN, text.data, text.len);
+	buf_free(&text);
+}
+
 static int open_state(lua_State *L)
 {
 	const struct host_options *options = lua_touserdata(L, 1);
 
 	luaL_openlibs(L);
+	lua_setwarnf(L, on_warning, NULL);
 	task_open(L);
 	preload_modules(L);
 	hook_install(L, take_signals, options->lua_dir != NULL ? options->lua_dir : getenv("SYNCRUN_LUA"));
@@ -209,13 +230,9 @@ static int report_error(lua_State *L)
 		lua_pushinteger(L, exit_code_of_error(&err));
 		return 1;
 	}
-	lua_pushfstring(L, "syncrun: %s\n", err.message);
-	sink_write(STDERR_FILENO, lua_tostring(L, -1), lua_rawlen(L, -1));
-	if ((fault || log_get_level() == LOG_DEBUG) && lua_istable(L, 1) &&
-		lua_getfield(L, 1, "traceback") == LUA_TSTRING) {
-		lua_pushfstring(L, "%s\n", lua_tostring(L, -1));
-		sink_write(STDERR_FILENO, lua_tostring(L, -1), lua_rawlen(L, -1));
-	}
+	fprintf(stderr, "syncrun: %s\n", err.message); // masked: base/sink.h
+	if ((fault || log_get_level() == LOG_DEBUG) && lua_istable(L, 1) && lua_getfield(L, 1, "traceback") == LUA_TSTRING)
+		fprintf(stderr, "%s\n", lua_tostring(L, -1));
 	lua_pushinteger(L, exit_code_of_error(&err));
 	return 1;
 }
@@ -291,6 +308,5 @@ int host_run(const struct host_options *options)
 	code = run_root(L, options);
 	lua_close(L);
 	loop_close();
-	redact_reset();
 	return code;
 }

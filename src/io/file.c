@@ -10,8 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/log.h"
-
 static bool make_one(const char *path, struct err *err)
 {
 	struct stat st;
@@ -60,13 +58,6 @@ int file_create(const char *path, struct err *err)
 	return fd;
 }
 
-bool file_write(int fd, const char *path, const char *text, size_t len, struct err *err)
-{
-	if (sink_write(fd, text, len))
-		return true;
-	return err_set(err, ERR_CONFIG, NULL, "cannot write to '%s' (%s)", path, strerror(errno));
-}
-
 static bool cannot_write(const char *path, struct err *err)
 {
 	return err_set(err, ERR_CONFIG, NULL, "cannot write '%s' (%s)", path, strerror(errno));
@@ -97,6 +88,21 @@ static bool close_whole(int fd, bool ok)
 		return false;
 	errno = why;
 	return ok;
+}
+
+bool file_write(struct sink *sink, const char *path, const char *text, size_t len, struct err *err)
+{
+	return sink_put(sink, text, len) || cannot_write(path, err);
+}
+
+bool file_close(struct sink *sink, const char *path, struct err *err)
+{
+	bool ended = sink_end(sink);
+	int fd = sink->fd;
+
+	sink_free(sink);
+	sink->fd = -1;
+	return close_whole(fd, ended) || cannot_write(path, err);
 }
 
 // A new name lasts only once its folder is on the disk too.

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/sink.h"
 
 // Make the folder and those above it, mode 0700 where it had to be made. An existing folder is fine.
 bool file_make_folder(const char *path, struct err *err);
@@ -15,7 +16,9 @@ int file_open(const char *path, struct err *err);
 // Open for writing and reading back, truncated, 0600, never through a symbolic link. -1 with err on failure.
 int file_create(const char *path, struct err *err);
 // Append text, secrets masked. `path` is for the message only.
-bool file_write(int fd, const char *path, const char *text, size_t len, struct err *err);
+bool file_write(struct sink *sink, const char *path, const char *text, size_t len, struct err *err);
+// Write what was held back and close, whatever fails on the way. False when not all that was written can be kept.
+bool file_close(struct sink *sink, const char *path, struct err *err);
 // Put these bytes in place of the file (0600): it is the new one or the old one, whatever ends the process or the
 // power, and is on the disk when this returns.
 bool file_replace(const char *path, const void *data, size_t len, struct err *err);

@@ -8,6 +8,7 @@
 
 #include <editline/readline.h>
 
+#include "base/sink.h"
 #include "io/loop.h"
 
 static struct {
@@ -44,6 +45,7 @@ bool line_start(const char *prompt, void (*done)(void *arg, char *text), void *a
 		return false;
 	line.done = done;
 	line.arg = arg;
+	rl_outstream = sink_terminal(); // it edits on the descriptor itself
 	rl_callback_handler_install(prompt, on_line);
 	watch_start(&line.watch, STDIN_FILENO, POLLIN, on_input);
 	return true;

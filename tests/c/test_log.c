@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/redact.h"
+#include "base/sink.h"
 
 static int pipe_fds[2], saved_stderr;
 static char seen[4096];

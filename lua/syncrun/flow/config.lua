@@ -48,11 +48,18 @@ local function refuse(path, problem)
 	err.raisef("config", "the setting '%s' in '%s' %s", problem.path, path, problem.text)
 end
 
+-- The secrets of a config file before it runs: the message of a mistake in it may quote them.
+local function register_in_text(text)
+	log.setting("", text)
+	for key in text:gmatch "key%s*=%s*[\"']([^\"'\n]+)" do log.secret(key) end
+end
+
 local function read_file(path)
 	local file, why = io.open(path, "r")
 	if not file then
 		err.raisef("config", "cannot read the config file '%s' (%s)", path, (why:gsub("^.*: ", "")))
 	end
+	register_in_text(file:read "a" or "")
 	file:close()
 	local chunk, syntax = loadfile(path, "t", setmetatable({}, { __index = _G }))
 	if not chunk then err.raisef("config", "the config file is not valid Lua (%s)", syntax) end
@@ -82,7 +89,19 @@ local function all_variables()
 	return list
 end
 
+-- What looks like a secret in the settings of a table, and in those of the tables in it.
+local function register_settings(settings)
+	for name, value in pairs(settings) do
+		if type(value) == "table" then
+			register_settings(value)
+		elseif type(value) == "string" then
+			log.setting(tostring(name), value)
+		end
+	end
+end
+
 local function register_secrets(config)
+	register_settings(config)
 	for name, section in pairs(usual) do
 		local values = config[name] or {}
 		for _, secret in ipairs(section.secrets or {}) do

@@ -15,6 +15,12 @@ local M = {}
 local Inspection = {}
 Inspection.__index = Inspection
 
+function Inspection:__tostring()
+	local labels = { self.source.label }
+	for _, target in ipairs(self.targets) do labels[#labels + 1] = target.label end
+	return "inspection of " .. table.concat(labels, ", ")
+end
+
 --- Look at the configured systems. Nothing is connected before it is asked for.
 ---@param options { config: string? }?
 ---@return syncrun.Inspection

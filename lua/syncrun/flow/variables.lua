@@ -25,7 +25,9 @@ local warned = {} -- scripts load the settings more than once
 ---@param path string
 ---@return syncrun.Variables
 function M.open(path)
-	return setmetatable({ path = path, file = dotenv.read(path) }, Variables)
+	local file = dotenv.read(path)
+	for name, value in pairs(file) do log.setting(name, value) end -- those of the environment are registered at the start
+	return setmetatable({ path = path, file = file }, Variables)
 end
 
 -- "" means: as if it were not set.

@@ -27,6 +27,23 @@ local function refuse(path, format, ...)
 	}
 end
 
+-- A key's text (JSON, PEM, either in base64) put where its path belongs.
+local function is_text(path)
+	return path:find "^%s*[{%[]" or path:find "[\r\n].*[\r\n]" or path:find "^%s*%-%-%-%-%-BEGIN"
+		or (#path > 200 and path:find "^%s*[eL][%w+/=%s]+$") or #path > 4096
+end
+
+-- Said without a byte of it.
+local function refuse_text(path)
+	if not is_text(path) then return end
+	log.secret(path)
+	err.raise {
+		kind = "config", exit = 2, code = "credentials",
+		message = "GOOGLE_APPLICATION_CREDENTIALS (bigquery.credentials) holds the text of a key, not the path of its file; "
+			.. "write the text to a file that only you can read, and give the path of that",
+	}
+end
+
 local function read_text(path)
 	local file, why, number = io.open(path, "r")
 	local text
@@ -58,14 +75,9 @@ local function drop_nulls(t)
 	return t
 end
 
--- The key also line by line: that is how it is quoted by other programs' messages.
 local function register_secrets(file)
 	for _, name in ipairs { "private_key", "refresh_token", "client_secret" } do
 		if type(file[name]) == "string" then log.secret(file[name]) end
-	end
-	if type(file.private_key) ~= "string" then return end
-	for line in file.private_key:gmatch "[^\r\n]+" do
-		if #line >= 16 and not line:find "^%-%-%-%-%-" then log.secret(line) end
 	end
 end
 
@@ -172,6 +184,7 @@ end
 ---@param path string
 ---@return table file its members; `path` added
 function M.read(path)
+	refuse_text(path)
 	return judge(path, decode(path, read_text(path)), 0)
 end
 

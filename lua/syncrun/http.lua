@@ -171,7 +171,11 @@ function Response:close()
 end
 
 Response.__close = Response.close
-Response.__name = "syncrun.Response"
+
+function Response:__tostring()
+	return ("HTTP %d %s of '%s', %s"):format(self.status, self.reason, self.url,
+		self.body and #self.body .. " bytes" or "streamed")
+end
 
 -- ---- the client
 
@@ -181,6 +185,10 @@ Client.__index = Client
 
 local function path_of(url)
 	return url:match "^%a[%w+.-]*://[^/?#]*([^?#]*)"
+end
+
+function Client:__tostring()
+	return ("HTTP client of '%s'"):format(self.name or self.base_url or "any host")
 end
 
 local function report_attempt(client, o, request, number, started, res, e)

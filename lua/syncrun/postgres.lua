@@ -26,6 +26,10 @@ local ROLLBACK_TIMEOUT = 10
 local Connection = {}
 Connection.__index = Connection
 
+function Connection:__tostring()
+	return ("connection to '%s' (%s)"):format(self.name, self.conn:status())
+end
+
 -- Take the connection's turn; given back by the guard's __close or release.
 local function enter(self)
 	if self.over then err.raisef("usage", "the transaction on '%s' has ended; use the connection itself", self.name) end

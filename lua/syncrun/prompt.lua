@@ -2,6 +2,7 @@
 local err = require "syncrun.err"
 local host = require "syncrun.host"
 local line = require "_syncrun.line"
+local log = require "syncrun.log"
 local report = require "syncrun.flow.report"
 
 local M = {}
@@ -24,9 +25,17 @@ local function sorted_keys(t)
 	return keys
 end
 
+-- A handle (a system, a client, a connection) holds what is not to be seen: it is shown by its own words only.
+local function handle_words(value)
+	local meta = debug.getmetatable(value)
+	if not meta or not (meta.__tostring or meta.__index) then return nil end
+	return meta.__tostring and tostring(value) or ("(%s)"):format(meta.__name or "a handle")
+end
+
 local function show(value, indent, seen)
-	if type(value) == "string" then return ("%q"):format(report.plain(value)) end
-	if type(value) ~= "table" or err.is(value) then return report.plain(tostring(value)) end
+	if type(value) == "string" then return ("%q"):format(report.plain(log.redact(value))) end
+	local words = type(value) ~= "table" and tostring(value) or handle_words(value)
+	if words then return report.plain(log.redact(words)) end
 	if seen[value] then return "{…}" end
 	if next(value) == nil then return "{}" end
 	seen[value] = true

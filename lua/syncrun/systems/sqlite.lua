@@ -11,6 +11,10 @@ local M = {}
 local System = {}
 System.__index = System
 
+function System:__tostring()
+	return ("%s: sqlite, table %s of '%s'"):format(self.label, self.table_name, self.path)
+end
+
 local TYPES = {
 	text = "TEXT", int64 = "INTEGER", decimal = "TEXT", float64 = "REAL", bool = "INTEGER", date = "TEXT", time = "TEXT",
 	datetime = "TEXT", timestamp = "INTEGER", json = "TEXT", bytes = "BLOB",

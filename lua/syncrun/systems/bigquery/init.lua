@@ -25,6 +25,10 @@ local MIB = 1024 * 1024
 local Source = {}
 Source.__index = Source
 
+function Source:__tostring()
+	return ("%s: table %s.%s"):format(self.label, self.table.dataset, self.table.table)
+end
+
 local function config_error(...)
 	err.raise { kind = "config", exit = 2, message = string.format(...) }
 end

@@ -13,6 +13,10 @@ local M = {}
 local System = {}
 System.__index = System
 
+function System:__tostring()
+	return ("%s: postgres, table %s"):format(self.label, self.title)
+end
+
 local function steps_for(kind)
 	if kind == "json" then return { "json_unique_keys", "no_nul" } end -- jsonb keeps the last of equal names
 	if kind == "text" then return { "no_nul" } end

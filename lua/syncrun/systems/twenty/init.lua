@@ -19,6 +19,10 @@ local SAY_EVERY = 15 -- seconds
 local System = {}
 System.__index = System
 
+function System:__tostring()
+	return ("%s: twenty at %s"):format(self.label, self.client.http.base_url)
+end
+
 local function need(config, name, variable)
 	local value = config[name]
 	if type(value) ~= "string" or value == "" then

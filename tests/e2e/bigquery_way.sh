@@ -36,7 +36,33 @@ foreign_page() {
 	expect_one_line 3 "answers 403 (an HTML page titled 'Just a moment...' by cloudflare): a proxy or firewall, not BigQuery"
 }
 
+odd_answers() {
+	local odd
+	for odd in '{\"schema\": {\"fields\": [7]}}' '{\"schema\": [], \"etag\": {}}' '[1]' '7' 'null' '\"x\"'; do
+		faults "{\"path\": \"/tables/\", \"times\": -1, \"body\": \"$odd\"}"
+		full_sync
+		expect_one_line 3 "BigQuery's answer about table 'sandbox.identity.contacts_master'"
+	done
+	for odd in '{\"jobComplete\": {}}' '{\"jobComplete\": true, \"schema\": {\"fields\": {\"a\": 1}}, \"totalRows\": []}' '[]'; do
+		faults "{\"path\": \"/queries\", \"times\": -1, \"body\": \"$odd\"}"
+		full_sync
+		expect_one_line 3 "BigQuery"
+	done
+	faults ''
+	full_sync
+	expect_exit 0
+	faults '{"path": "/tables/", "after": 3, "times": -1, "body": "{\"etag\": 7, \"schema\": {\"fields\": []}}"}'
+	full_sync --report "$home/odd"
+	expect_exit 5
+	expect_totals 5 5 5 0 0
+	expect_text "$out" "Not known whether BigQuery changed during the run (BigQuery's answer about table"
+	expect_text "$out" "has a 'etag' that is no text; is the URL right?)"
+	expect_eq "$(wc -l <"$home/odd/contacts.jsonl")" 5 "contacts in the report"
+}
+
 story "a dead BigQuery: one line, exit 3" dead
 story "a dead proxy is named as the proxy" dead_proxy
 story "a firewall's page is not BigQuery's refusal" foreign_page
+story "values of a wrong type: exit 3, in the second look exit 5, always with whole reports" odd_answers
+
 finish

@@ -6,8 +6,8 @@ local err = require "syncrun.err"
 local http = require "syncrun.http"
 local query = require "syncrun.systems.bigquery.query"
 local log = require "syncrun.log"
-local rows = require "syncrun.rows"
 local sql = require "syncrun.systems.bigquery.sql"
+local tables = require "syncrun.systems.bigquery.tables"
 
 local M = {}
 
@@ -141,43 +141,14 @@ local function table_path(self)
 		http.escape(t.project or self.client:project()), http.escape(t.dataset), http.escape(t.table))
 end
 
--- tables.get: free, and the only place that tells when the table changed.
 local function get_table(self)
-	local res = self.client:call({ path = table_path(self) }, context(self))
-	local found = err.try(res.json, res)
-	if type(found) ~= "table" or type(found.schema) ~= "table" or type(found.schema.fields) ~= "table" then
-		err.raise { kind = "http", code = "shape", exit = 3, message =
-			("BigQuery's answer about table '%s' has no schema; is the URL right?"):format(full_name(self)) }
-	end
-	return found
-end
-
-local function column_of(field)
-	local schema = err.try(rows.bigquery_schema, { field }) -- a type we do not know matters only where it is mapped
-	local type_ = schema and schema:type(field.name) or nil
-	return { name = field.name, type = type_, bigquery = field.type, mode = field.mode }
-end
-
-local function whole(value)
-	return math.tointeger(tonumber(value))
-end
-
-local function version_of(t)
-	if type(t.streamingBuffer) == "table" or not t.etag then return nil end
-	return ("%s %s %s"):format(t.etag, t.lastModifiedTime or "-", t.numRows or "-")
-end
-
-local READABLE = { TABLE = true, SNAPSHOT = true } -- what has rows of its own
-
-local function is_readable(t)
-	return READABLE[t.type or "TABLE"] ~= nil
+	return tables.get(self.client, table_path(self), context(self))
 end
 
 -- Rows that are being streamed in are no part of the number yet. An emulator that keeps no number says 0.
 local function count_of(self, t)
-	local n = whole(t.numRows)
-	local told = is_readable(t) and type(t.streamingBuffer) ~= "table" and not (n == 0 and self.emulated)
-	return told and n or nil
+	local told = t.readable and not t.streaming and not (t.rows == 0 and self.emulated)
+	return told and t.rows or nil
 end
 
 ---@class syncrun.BigQueryDescription
@@ -197,18 +168,16 @@ end
 function Source:describe()
 	local t = get_table(self)
 	local columns = {}
-	for i, field in ipairs(t.schema.fields) do columns[i] = column_of(field) end
-	local modified = whole(t.lastModifiedTime)
+	for i, field in ipairs(t.fields) do columns[i] = tables.column(field) end
 	return {
-		columns = columns, rows = whole(t.numRows), count = count_of(self, t),
-		version = is_readable(t) and version_of(t) or nil, modified = modified and modified * 1000, etag = t.etag,
-		bytes = whole(t.numBytes), location = t.location, streaming = type(t.streamingBuffer) == "table",
-		kind = type(t.type) == "string" and t.type or "TABLE",
+		columns = columns, rows = t.rows, count = count_of(self, t), version = t.version,
+		modified = t.modified and t.modified * 1000, etag = t.etag, bytes = t.bytes, location = t.location,
+		streaming = t.streaming, kind = t.kind,
 	}
 end
 
 local function check_location(self, found)
-	if self.location and type(found) == "string" and found:upper() ~= self.location:upper() then
+	if self.location and found and found:upper() ~= self.location:upper() then
 		config_error("table '%s' is in location %s, not %s; set BIGQUERY_LOCATION (bigquery.location) to %s",
 			full_name(self), found, self.location, found)
 	end
@@ -233,7 +202,7 @@ function Source:check(columns)
 			missing[#missing + 1] = name
 		elseif not column.type then
 			config_error("the column '%s' of table '%s' has the type %s, which is not supported; leave it out of the mapping",
-				name, full_name(self), tostring(column.bigquery))
+				name, full_name(self), column.bigquery)
 		end
 	end
 	if missing[1] then
@@ -286,16 +255,16 @@ end
 -- The table's own rows, nil when it has to be queried: only a table has some.
 local function start_data(self, o)
 	local found = get_table(self)
-	if not is_readable(found) then
-		log.info("'%s' is a %s: it is queried, which is billed", full_name(self), found.type)
+	if not found.readable then
+		log.info("'%s' is a %s: it is queried, which is billed", full_name(self), found.kind)
 		return nil
 	end
-	local fields, selected = data.select(found.schema.fields, o.columns)
+	local fields, selected = data.select(found.fields, o.columns)
 	if #fields ~= #o.columns then config_error("table '%s' lacks a column of the mapping", full_name(self)) end
 	return data.start(self.client, {
 		path = table_path(self), fields = fields, selected = selected, page_rows = self.page_rows,
-		range_rows = self.range_rows, parallel = o.chain and 1 or self.parallel, version = version_of(found),
-		now_version = function() return version_of(get_table(self)) end, context = context(self),
+		range_rows = self.range_rows, parallel = o.chain and 1 or self.parallel, version = found.version,
+		now_version = function() return get_table(self).version end, context = context(self),
 	})
 end
 
@@ -341,7 +310,7 @@ end
 ---@param o syncrun.BigQueryScan
 ---@return syncrun.BigQueryEstimate
 function Source:estimate(o)
-	if wants_table(self, o) and is_readable(get_table(self)) then
+	if wants_table(self, o) and get_table(self).readable then
 		return { free = true, bytes_processed = 0, bytes_billed = 0, refused = false }
 	end
 	local bytes = query.dry_run(self.client, scan_query(self, o))

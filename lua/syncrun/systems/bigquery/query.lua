@@ -165,7 +165,8 @@ local function check_fields(head, columns)
 	for i, name in ipairs(columns) do
 		local got = type(fields[i]) == "table" and fields[i].name
 		if type(got) ~= "string" or got:lower() ~= name:lower() then
-			errors.raise_shape("BigQuery answered with the column '%s' in the place of '%s'; run again", tostring(got), name)
+			errors.raise_shape("BigQuery answered with the column '%s' in the place of '%s'; run again",
+				type(got) == "string" and got or "?", name)
 		end
 		fields[i].name = name
 	end
@@ -233,7 +234,7 @@ end
 local function check_total(self, extra)
 	local total = self.head.total
 	if whole(extra.totalRows) ~= total then
-		errors.raise_shape("BigQuery first spoke of %d rows, then of %s; run again", total, tostring(extra.totalRows))
+		errors.raise_shape("BigQuery first spoke of %d rows, then of %s; run again", total, whole(extra.totalRows) or "none")
 	end
 end
 

@@ -15,7 +15,7 @@ local REFUSED = { external_account_authorized_user = true, gdch_service_account 
 local TEXTS = {
 	"client_email", "private_key", "private_key_id", "client_id", "client_secret", "refresh_token", "token_uri",
 	"project_id", "quota_project_id", "audience", "subject_token_type", "token_url",
-	"service_account_impersonation_url", "workforce_pool_user_project",
+	"service_account_impersonation_url", "workforce_pool_user_project", "universe_domain",
 }
 local URLS = { "token_uri", "token_url", "service_account_impersonation_url" }
 local DEPTH = 3 -- impersonations inside each other
@@ -95,6 +95,18 @@ local function check_format(path, source)
 	end
 end
 
+-- A list, or an object, of texts; absent is neither.
+local function check_texts(path, value, name, is_kind)
+	if value == nil then return end
+	local good = is_kind(value)
+	for _, text in pairs(good and value or {}) do good = good and type(text) == "string" end
+	if not good then refuse(path, "has '%s' that are not as they should be; download it anew", name) end
+end
+
+local function is_object(value)
+	return type(value) == "table" and not json.is_array(value)
+end
+
 -- Where an external account's own token comes from. A program is never run, and AWS's signatures are not made.
 local function check_source(path, source)
 	if type(source) ~= "table" then refuse(path, "has a 'credential_source' that is no object") end
@@ -110,6 +122,7 @@ local function check_source(path, source)
 	if source.url and not (M.is_safe(source.url) or M.is_link_local(source.url)) then
 		refuse(path, "has a 'credential_source' whose 'url' is neither https nor on this machine")
 	end
+	check_texts(path, source.headers, "headers", is_object)
 	check_format(path, source)
 end
 
@@ -132,6 +145,7 @@ local function check_members(path, file)
 	for _, name in ipairs(TEXTS) do
 		if file[name] ~= nil and type(file[name]) ~= "string" then refuse(path, "has a '%s' that is not text", name) end
 	end
+	check_texts(path, file.delegates, "delegates", json.is_array)
 	for _, name in ipairs(URLS) do
 		if file[name] and not M.is_safe(file[name]) then
 			refuse(path, "has a '%s' that is neither https nor on this machine", name)
@@ -141,7 +155,7 @@ local function check_members(path, file)
 		refuse(path, "has a 'private_key' that is not a PEM key; download it anew")
 	end
 	if file.universe_domain and file.universe_domain ~= "googleapis.com" then
-		refuse(path, "belongs to the universe '%s'; only googleapis.com is supported", tostring(file.universe_domain))
+		refuse(path, "belongs to the universe '%s'; only googleapis.com is supported", file.universe_domain)
 	end
 end
 

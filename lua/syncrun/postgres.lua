@@ -70,10 +70,11 @@ end
 --- config, code "uri", when libpq cannot read it.
 ---@param uri string
 ---@param name string? what the message calls the server
----@return { where: string, user: string } where: "db.example.com:5432, database 'postgres'"
+---@return { where: string, user: string, schema: string? } where: "db.example.com:5432, database 'postgres'"; schema: of
+--- Prisma's ?schema=…
 function M.describe(uri, name)
-	local where, user = c.describe(uri, name or "postgres")
-	return { where = where, user = user }
+	local where, user, schema = c.describe(uri, name or "postgres")
+	return { where = where, user = user, schema = schema ~= "" and schema or nil }
 end
 
 --- Is this text meant for libpq (postgresql://…, or "host=… dbname=…"), and no path?

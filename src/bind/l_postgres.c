@@ -693,10 +693,10 @@ static int l_copy_page(lua_State *L)
 	return wait_for(L, o, o->page != NULL, &err);
 }
 
-// describe(uri, name) -> where, user: without a connection. Registers the secrets.
+// describe(uri, name) -> where, user, schema: without a connection. Registers the secrets.
 static int l_describe(lua_State *L)
 {
-	char where[PG_WHERE_SIZE], user[128];
+	char where[PG_WHERE_SIZE], user[128], schema[128];
 	struct err err;
 	struct pg_uri *uri = pg_uri_parse(luaL_checkstring(L, 1), luaL_checkstring(L, 2), &err);
 
@@ -704,10 +704,12 @@ static int l_describe(lua_State *L)
 		return err_raise(L, &err);
 	snprintf(where, sizeof where, "%s", pg_uri_where(uri));
 	snprintf(user, sizeof user, "%s", pg_uri_get(uri, "user") != NULL ? pg_uri_get(uri, "user") : "");
+	snprintf(schema, sizeof schema, "%s", pg_uri_schema(uri) != NULL ? pg_uri_schema(uri) : "");
 	pg_uri_free(uri); // before Lua may raise
 	lua_pushstring(L, where);
 	lua_pushstring(L, user);
-	return 2;
+	lua_pushstring(L, schema);
+	return 3;
 }
 
 // is_meant(text) -> boolean: is it for libpq?

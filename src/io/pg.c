@@ -422,9 +422,18 @@ static const char *connect_hint(const char *state, const char *cause)
 		return "check the name of the database";
 	if (strcmp(state, "53300") == 0)
 		return "the server has no connection left, try later";
-	if (strstr(cause, "certificate") != NULL || strstr(cause, "SSL") != NULL)
+	if (strstr(cause, "no password supplied") != NULL)
+		return "give one in the URI (user:password@host), in PGPASSWORD or in ~/.pgpass";
+	if (strstr(cause, "sslmode") != NULL || strstr(cause, "certificate") != NULL || strstr(cause, "SSL") != NULL)
 		return "check sslmode and the certificates";
 	return "is the server up and reachable from here?";
+}
+
+// Refused before the server was asked for anything: by what is set here, and so again at the next try.
+static bool is_lasting(const char *cause)
+{
+	return strstr(cause, "certificate") != NULL || strstr(cause, "sslmode") != NULL ||
+		   strstr(cause, "no password supplied") != NULL;
 }
 
 static enum pg_step fail_connect(struct pg *pg, struct err *err)
@@ -442,7 +451,7 @@ static enum pg_step fail_connect(struct pg *pg, struct err *err)
 		masked[0] = (char)tolower((unsigned char)masked[0]);
 	err_set(err, ERR_POSTGRES, state[0] != '\0' ? state : "connect", "cannot connect to '%s' (%.500s; %.250s); %s",
 		pg->name, masked, pg->where, connect_hint(state, masked));
-	err->retryable = state[0] != '\0' ? is_retryable(state) : strstr(masked, "certificate") == NULL;
+	err->retryable = state[0] != '\0' ? is_retryable(state) : !is_lasting(masked);
 	close_now(pg, "it could not be opened");
 	return PG_FAIL;
 }

@@ -8,14 +8,16 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/buf.h"
 #include "base/redact.h"
+#include "io/pg_params.h"
 #include "io/resolve.h"
 
 struct pg_uri {
 	PQconninfoOption *given, *defaults;
 	struct pg_host hosts[PG_HOSTS_MAX];
 	size_t nhosts;
-	char where[PG_WHERE_SIZE];
+	char where[PG_WHERE_SIZE], schema[PG_SCHEMA_SIZE];
 };
 
 void pg_uri_free(struct pg_uri *uri)
@@ -69,6 +71,11 @@ const struct pg_host *pg_uri_hosts(const struct pg_uri *uri, size_t *n)
 const char *pg_uri_where(const struct pg_uri *uri)
 {
 	return uri->where;
+}
+
+const char *pg_uri_schema(const struct pg_uri *uri)
+{
+	return uri->schema[0] != '\0' ? uri->schema : NULL;
 }
 
 // ---- its secrets ----
@@ -175,25 +182,59 @@ static bool is_torn(const struct pg_uri *uri)
 		   (port != NULL && port[strspn(port, "0123456789,")] != '\0');
 }
 
+static bool is_keyword(const char *name)
+{
+	PQconninfoOption *known = PQconndefaults();
+	bool found = strcmp(name, "ssl") == 0; // of a URI only
+
+	for (const PQconninfoOption *o = known; o != NULL && o->keyword != NULL; o++)
+		found = found || strcmp(o->keyword, name) == 0;
+	PQconninfoFree(known);
+	return found;
+}
+
+static bool refuse(const char *text, const char *name, struct err *err)
+{
+	char param[PG_PARAM_SIZE];
+
+	if (pg_params_unknown(text, is_keyword, param))
+		return err_set(err, ERR_CONFIG, "uri",
+			"the URI of '%s' has the parameter '%s', which Postgres' own library does not know; %s", name, param,
+			pg_params_hint(param) != NULL ? pg_params_hint(param) : "take it out");
+	return err_set(err, ERR_CONFIG, "uri",
+		"cannot read the URI of '%s' (it is not a libpq URI or keyword string); write "
+		"postgresql://user:password@host:port/database, with %% @ : / ? # of the password as %%25 %%40 %%3A %%2F "
+		"%%3F %%23",
+		name);
+}
+
 static bool parse(struct pg_uri *uri, const char *text, const char *name, struct err *err)
 {
 	char *message = NULL;
 
-	register_userinfo(text);
-	register_keywords(text);
 	uri->given = PQconninfoParse(text, &message);
 	if (message != NULL)
 		PQfreemem(message); // it may quote the password, so it is never shown
 	if (uri->given == NULL || is_torn(uri))
-		return err_set(err, ERR_CONFIG, "uri",
-			"cannot read the URI of '%s' (it is not a libpq URI or keyword string); write "
-			"postgresql://user:password@host:port/database, with %% @ : / ? # of the password as %%25 %%40 %%3A %%2F "
-			"%%3F %%23",
-			name);
+		return refuse(text, name, err);
 	uri->defaults = PQconndefaults();
 	register_options(uri->given);
 	register_options(uri->defaults);
 	return true;
+}
+
+// Others' parameters out of the way first.
+static bool read_text(struct pg_uri *uri, const char *text, const char *name, struct err *err)
+{
+	struct buf own = {0};
+	bool ok;
+
+	register_userinfo(text);
+	register_keywords(text);
+	ok = pg_params_strip(&own, text, uri->schema) ? parse(uri, own.data != NULL ? own.data : "", name, err)
+												  : err_no_memory(err);
+	buf_free(&own);
+	return ok;
 }
 
 // Item i of a list separated by commas; a list of one item stands for all.
@@ -266,7 +307,7 @@ struct pg_uri *pg_uri_parse(const char *text, const char *name, struct err *err)
 		err_no_memory(err);
 		return NULL;
 	}
-	if (!parse(uri, text, name, err) || !list_hosts(uri, name, err)) {
+	if (!read_text(uri, text, name, err) || !list_hosts(uri, name, err)) {
 		pg_uri_free(uri);
 		return NULL;
 	}
@@ -276,19 +317,16 @@ struct pg_uri *pg_uri_parse(const char *text, const char *name, struct err *err)
 
 bool pg_uri_is_meant(const char *text)
 {
-	PQconninfoOption *known;
+	char keyword[PG_PARAM_SIZE];
 	size_t len;
-	bool meant = false;
 
 	if (strncasecmp(text, "postgres://", 11) == 0 || strncasecmp(text, "postgresql://", 13) == 0)
 		return true;
 	text += strspn(text, " \t\r\n");
 	len = strcspn(text, " \t\r\n=");
-	if (text[len + strspn(text + len, " \t\r\n")] != '=')
+	if (len >= sizeof keyword || text[len + strspn(text + len, " \t\r\n")] != '=')
 		return false;
-	known = PQconndefaults();
-	for (const PQconninfoOption *o = known; o != NULL && o->keyword != NULL; o++)
-		meant = meant || (strlen(o->keyword) == len && strncmp(o->keyword, text, len) == 0);
-	PQconninfoFree(known);
-	return meant;
+	memcpy(keyword, text, len);
+	keyword[len] = '\0';
+	return is_keyword(keyword);
 }

@@ -25,6 +25,8 @@ void pg_uri_free(struct pg_uri *uri);
 const struct pg_host *pg_uri_hosts(const struct pg_uri *uri, size_t *n);
 // "db.example.com:5432, database 'postgres'": for messages.
 const char *pg_uri_where(const struct pg_uri *uri);
+// The schema of Prisma's ?schema=…; NULL for none.
+const char *pg_uri_schema(const struct pg_uri *uri);
 // The value of a keyword: what the text says, else the environment, else libpq's default; NULL for none.
 const char *pg_uri_get(const struct pg_uri *uri, const char *keyword);
 // The same, of the text alone.

@@ -80,6 +80,43 @@ t.test("postgres: a password spelled with % is a secret in both spellings", func
 	t.eq(redact "it is 'quoted' here", "***")
 end)
 
+local HOST = "postgresql://u:p@h/x"
+
+t.test("postgres: connection strings as Supabase, Vercel and Prisma hand them out", function()
+	for _, query in ipairs {
+		"pgbouncer=true", "pgbouncer=true&connection_limit=1", "sslmode=require&supa=base-pooler.x",
+		"sslmode=require&supa=base-pooler.x&pgbouncer=true&workaround=supabase-pooler.vercel",
+		"sslmode=prefer&connect_timeout=300&connection_limit=5&pool_timeout=2&socket_timeout=3&statement_cache_size=0"
+			.. "&sslaccept=accept_invalid_certs", "sslmode=no-verify", "uselibpqcompat=true&sslmode=require",
+		"sslmode=require&channel_binding=require", "ssl=true", "",
+	} do
+		t.eq(postgres.describe(HOST .. "?" .. query).where, "h:5432, database 'x'", query)
+		t.eq(postgres.describe("postgresql://u:p?w@h/x?" .. query).where, "h:5432, database 'x'", query)
+	end
+	t.eq(postgres.describe(HOST .. "?schema=crm&pgbouncer=true").schema, "crm")
+	t.eq(postgres.describe(HOST).schema, nil)
+	local db <close> = postgres.connect((URI or t.skip "no server")
+		.. (URI:find("?", 1, true) and "&" or "?") .. "pgbouncer=true&schema=public&supa=base-pooler.x&connection_limit=1")
+	t.eq(db:query("SELECT 1 AS one")[1].one, 1)
+end)
+
+t.test("postgres: a parameter that nobody knows is named, with what to write instead", function()
+	local function refused(uri)
+		return t.raises(function() postgres.describe(uri, "Supabase") end, "config").message
+	end
+	local words = "the URI of 'Supabase' has the parameter '%s', which Postgres' own library does not know; %s"
+	t.eq(refused(HOST .. "?pgbouncer=true&foo=1"), words:format("foo", "take it out"))
+	t.eq(refused(HOST .. "?sslaccept=strict"), words:format("sslaccept", "write sslmode=verify-full instead"))
+	t.eq(refused(HOST .. "?currentSchema=x"),
+		words:format("currentSchema", "name the schema in the setting 'table', as \"schema.table\""))
+	for _, uri in ipairs { "postgresql://u:pa/ss?word=1@h/x", HOST .. "?canary", HOST .. "?=1", HOST .. "?can ary=1",
+		HOST .. "?" .. ("x"):rep(50) .. "=1", "postgresql://u:pa/ss?wo@rd=1" } do
+		local message = refused(uri)
+		t.contains(message, "cannot read the URI of 'Supabase'")
+		for _, part in ipairs { "canary", "ary", "s?word", "wo@", "xxx" } do t.eq(message:find(part, 1, true), nil, uri) end
+	end
+end)
+
 t.test("postgres: what is meant for libpq, and what is a path", function()
 	for text, meant in pairs {
 		["postgres://h/x"] = true, ["postgresql://"] = true, ["PostgreSQL://h"] = true, ["host=h"] = true,
@@ -580,7 +617,7 @@ end)
 
 test("a URI that cannot be read is never quoted", function()
 	for _, uri in ipairs { "postgresql://u:sec%zzret@h/db", "postgresql://u:sec@ret@h:x/db", "host=h password='secret",
-		"postgresql://u:secret@h/db?sec=ret", "postgresql://u:p#secret@h:99999999/db",
+		"postgresql://u:pw/x?sec=ret@h/db", "postgresql://u:p#secret@h:99999999/db",
 		"postgresql://u:pw@secret@127.0.0.1:1/db", "postgresql://u:pw/secret@127.0.0.1:1/db",
 		"postgresql://u:12/secret@127.0.0.1:1/db" } do
 		local e = t.raises(function() postgres.connect(uri, { name = "supabase" }) end)

@@ -23,20 +23,28 @@ local function steps_for(kind)
 	return {}
 end
 
+-- Schema and table: as the table is named, as is set, as the connection string says. (One that cannot be read is said when
+-- it is used.)
+local function place_of(config)
+	local named = config.table or "contacts_master"
+	local schema, name = named:match "^([^.]+)%.(.+)$"
+	local said = err.try(postgres.describe, config.url)
+	return schema or config.schema or said and said.schema or "public", name or named
+end
+
 --- A system over one table.
 ---@param config { url: string, table: string?, schema: string?, label: string?, name: string?, page_rows: integer? }
 ---@param mapping syncrun.Mapping
 ---@return syncrun.PostgresSystem
 function M.new(config, mapping)
-	local schema, name = (config.table or "contacts_master"):match "^([^.]+)%.(.+)$"
+	local schema, name = place_of(config)
 	local self = setmetatable({
 		kind = "postgres", name = config.name or "postgres", label = config.label or "Supabase", ordered = true,
-		url = config.url, schema_name = schema or config.schema or "public", table_name = name or config.table,
+		url = config.url, schema_name = schema, table_name = name,
 		page_rows = config.page_rows or 1000,
 		limits = { rows = 1000, bytes = 8 * 2 ^ 20 },
 		columns = sql.columns(mapping, "postgres", steps_for),
 	}, System)
-	self.table_name = self.table_name or "contacts_master"
 	self.table = sql.name(self.schema_name) .. "." .. sql.name(self.table_name)
 	self.title = self.schema_name .. "." .. self.table_name
 	local types = {}

@@ -222,4 +222,6 @@ function System:close()
 	self.db = nil
 end
 
+M.source = require "syncrun.systems.sqlite.source".new
+
 return M

@@ -205,4 +205,6 @@ function System:close()
 	self.db = nil
 end
 
+M.source = require "syncrun.systems.postgres.source".new
+
 return M

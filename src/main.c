@@ -9,6 +9,7 @@
 #include "base/sink.h"
 #include "base/version.h"
 #include "host/host.h"
+#include "host/no_dump.h"
 
 static const char usage[] =
 	"usage: syncrun [options] [SCRIPT [arguments]]\n"
@@ -91,6 +92,7 @@ int main(int argc, char **argv)
 	struct host_options o = {.program = argv[0]};
 	int code, first;
 
+	no_dump();
 	o.chunks = calloc((size_t)argc + 1, sizeof *o.chunks);
 	if (o.chunks == NULL || !sink_open_standard() || !redact_add_environment()) {
 		fputs("syncrun: out of memory\n", stderr);

@@ -119,8 +119,63 @@ prompt() {
 	expect_no_text shown CANARY
 }
 
+# A crash leaves no core file, whatever the shell allows; a collector of dumps is not given one either.
+no_core() {
+	"$python" - "$SYNCRUN" >"$out" 2>"$err" <<-'END'
+		import os, resource, signal, subprocess, sys
+		resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+		child = subprocess.Popen([sys.argv[1], "-e", "print 'ready' io.stdout:flush() io.read()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+		child.stdout.readline()
+		for line in open(f"/proc/{child.pid}/limits"):
+		    if line.startswith("Max core file size"): print(*line.split()[4:6])
+		child.send_signal(signal.SIGSEGV)
+		_, status = os.waitpid(child.pid, 0)
+		print(os.WTERMSIG(status), os.WCOREDUMP(status))
+	END
+	expect_same "$out" "0 0
+11 False"
+}
+
+# public FILE WHAT ARGUMENTS...: a run warns of the file as long as everybody can read it.
+public() {
+	local file=$1 what=$2
+	shift 2
+	chmod 644 "$file"
+	run "$@"
+	expect_text "$err" "every user of this machine can read the $what '$file'; chmod 600 it"
+	chmod 640 "$file"
+	run "$@"
+	expect_no_text "$err" "every user"
+	chmod 644 "$file"
+	chmod 700 .
+	run "$@"
+	expect_no_text "$err" "every user"
+	chmod 755 .
+}
+
+readable_by_all() {
+	local key='-----BEGIN PRIVATE KEY-----\nMIIEcanary\n-----END PRIVATE KEY-----\n' load='require "syncrun.flow.config".load'
+	chmod 755 "$work" .
+	echo "{\"type\": \"service_account\", \"client_email\": \"a@b.iam\", \"private_key\": \"$key\"}" >key.json
+	public key.json "key file" -e 'require "syncrun.systems.bigquery.google".find { credentials = "key.json" }'
+	echo 'return { twenty = { key = "canary-key" } }' >config.lua
+	public config.lua "config file" -e "$load { file = 'config.lua' }"
+	echo 'return { state = "x" }' >config.lua
+	run -e "$load { file = 'config.lua' }"
+	expect_empty "$err"
+	echo 'SUPABASE_DB_URL=postgres://u:canary-pw@h/d' >.env
+	public .env "file of variables" -e "$load {} $load {}"
+	expect_eq "$(wc -l <"$err")" 0 "lines"
+	echo 'LOCAL_DB=x.db' >.env
+	run -e "$load {}"
+	expect_empty "$err"
+	rm .env key.json config.lua
+}
+
 story "a key's text in GOOGLE_APPLICATION_CREDENTIALS is named, not shown" key_in_variable
 story "print, io.write, io.stderr, warn, the log, errors and tracebacks" printed
 story "a config file and .env, also with mistakes" config_file
 story "systems, clients and strings at the prompt" prompt
+story "no core dump" no_core
+story "a file with secrets that everybody can read is warned about" readable_by_all
 finish

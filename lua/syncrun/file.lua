@@ -1,6 +1,7 @@
 --- Files of ours, readable by their owner only, secrets masked on the way; and the standard streams likewise. For reading,
 --- Lua's io is enough.
 local c = require "_syncrun.host"
+local log = require "syncrun.log"
 
 local M = {}
 
@@ -42,6 +43,17 @@ function M.extend(path, keep, bytes) c.extend(path, keep, bytes) end
 ---@param path string
 ---@return "file"|"folder"|"other"|nil
 function M.kind(path) return c.kind(path) end
+
+local warned = {} -- scripts read their settings more than once
+
+--- Warn when a file that holds secrets can be read by every user of this machine.
+---@param path string
+---@param what string "key file"
+function M.warn_when_public(path, what)
+	if warned[path] or not c.is_public(path) then return end
+	warned[path] = true
+	log.warn("every user of this machine can read the %s '%s'; chmod 600 it", what, path)
+end
 
 --- The kernel's exclusive lock on a file, which is made when it is missing; nil and the holder's pid when another process
 --- has it. Closing it, or the end of the process, gives it back.

@@ -173,6 +173,13 @@ static int l_kind(lua_State *L)
 	return 1;
 }
 
+// is_public(path) -> whether any user of this machine may read the file
+static int l_is_public(lua_State *L)
+{
+	lua_pushboolean(L, file_is_public(luaL_checkstring(L, 1)));
+	return 1;
+}
+
 static int l_terminal(lua_State *L)
 {
 	lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
@@ -257,6 +264,7 @@ static const luaL_Reg functions[] = {
 	{"replace", l_replace},
 	{"extend", l_extend},
 	{"kind", l_kind},
+	{"is_public", l_is_public},
 	{"terminal", l_terminal},
 	{"pid", l_pid},
 	{"variables", l_variables},

@@ -1,4 +1,5 @@
 // Files and folders that syncrun creates. Knows nothing of what is written.
+#define _XOPEN_SOURCE 700 // realpath
 #include "io/file.h"
 
 #include <errno.h>
@@ -157,6 +158,20 @@ bool file_extend(const char *path, size_t keep, const void *data, size_t len, st
 	return close_whole(fd, ftruncate(fd, (off_t)keep) == 0 && put_all(fd, data, len, (off_t)keep) && fsync(fd) == 0 &&
 							   (!fresh || sync_folder(path))) ||
 		   cannot_write(path, err);
+}
+
+bool file_is_public(const char *path)
+{
+	char *real = realpath(path, NULL), *slash;
+	struct stat st;
+	bool is = real != NULL && stat(real, &st) == 0 && (st.st_mode & S_IROTH) != 0;
+
+	while (is && (slash = strrchr(real, '/')) != NULL && slash != real) {
+		*slash = '\0';
+		is = stat(real, &st) == 0 && (st.st_mode & S_IXOTH) != 0;
+	}
+	free(real);
+	return is;
 }
 
 static long read_pid(int fd)

@@ -25,6 +25,8 @@ bool file_replace(const char *path, const void *data, size_t len, struct err *er
 // Keep the first `keep` bytes of a file (made 0600 when it is missing; never through a symbolic link), drop what is
 // behind them, append these; on the disk when this returns.
 bool file_extend(const char *path, size_t keep, const void *data, size_t len, struct err *err);
+// Whether any user of this machine may read the file: its mode lets them, and so do the folders above it.
+bool file_is_public(const char *path);
 // Take the lock that is this file (made 0600, never through a symbolic link): a descriptor that holds it until it is
 // closed, by whatever ends the process too, and our pid is in the file. -1 with err on failure; err->code is "locked"
 // and *holder the pid in the file (0: none) when another open description holds it.

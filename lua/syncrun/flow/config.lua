@@ -1,6 +1,7 @@
 --- Settings: flags > environment > .env > config file > defaults. What may be set stands in one table (below, and in
 --- syncrun.systems.usual); what does not fit it is refused by name. Every secret is registered for masking when read.
 local err = require "syncrun.err"
+local files = require "syncrun.file"
 local log = require "syncrun.log"
 local shape = require "syncrun.shape"
 local usual = require "syncrun.systems.usual"
@@ -49,9 +50,10 @@ local function refuse(path, problem)
 end
 
 -- The secrets of a config file before it runs: the message of a mistake in it may quote them.
-local function register_in_text(text)
+local function register_in_text(path, text)
 	log.setting("", text)
 	for key in text:gmatch "key%s*=%s*[\"']([^\"'\n]+)" do log.secret(key) end
+	if log.redact(text) ~= text then files.warn_when_public(path, "config file") end
 end
 
 local function read_file(path)
@@ -59,7 +61,7 @@ local function read_file(path)
 	if not file then
 		err.raisef("config", "cannot read the config file '%s' (%s)", path, (why:gsub("^.*: ", "")))
 	end
-	register_in_text(file:read "a" or "")
+	register_in_text(path, file:read "a" or "")
 	file:close()
 	local chunk, syntax = loadfile(path, "t", setmetatable({}, { __index = _G }))
 	if not chunk then err.raisef("config", "the config file is not valid Lua (%s)", syntax) end

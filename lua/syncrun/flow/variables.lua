@@ -1,6 +1,7 @@
 --- Environment variables, and those of a .env file below them: their values, and a warning about names that are almost
 --- ours, for a variable that nobody reads is a system that nobody checks.
 local dotenv = require "syncrun.flow.dotenv"
+local files = require "syncrun.file"
 local host = require "syncrun.host"
 local log = require "syncrun.log"
 local near = require "syncrun.near"
@@ -21,12 +22,20 @@ local OURS = { SUPABASE = true, TWENTY = true, BIGQUERY = true, SYNCRUN = true }
 
 local warned = {} -- scripts load the settings more than once
 
+-- The secrets among them; those of the environment are registered at the start.
+local function register(path, variables)
+	for name, value in pairs(variables) do
+		log.setting(name, value)
+		if log.redact(value) ~= value then files.warn_when_public(path, "file of variables") end
+	end
+end
+
 --- The environment, and this file's variables.
 ---@param path string
 ---@return syncrun.Variables
 function M.open(path)
 	local file = dotenv.read(path)
-	for name, value in pairs(file) do log.setting(name, value) end -- those of the environment are registered at the start
+	register(path, file)
 	return setmetatable({ path = path, file = file }, Variables)
 end
 

@@ -1,5 +1,6 @@
 -- Google credential files: reading one, judging it, registering its secrets. Knows nothing of tokens or requests.
 local err = require "syncrun.err"
+local files = require "syncrun.file"
 local json = require "syncrun.json"
 local log = require "syncrun.log"
 
@@ -199,6 +200,7 @@ end
 ---@return table file its members; `path` added
 function M.read(path)
 	refuse_text(path)
+	files.warn_when_public(path, "key file")
 	return judge(path, decode(path, read_text(path)), 0)
 end
 

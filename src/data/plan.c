@@ -42,7 +42,12 @@ static const char *const note_texts[NOTE_COUNT] = {
 	[NOTE_PHONE_TRUNK] = "trunk prefix after the calling code dropped from the phone",
 	[NOTE_PHONE_NO_COUNTRY] = "phone without country code",
 	[NOTE_PHONE_EXTENSION] = "phone's extension removed",
+	[NOTE_PHONE_WORDS] = "words beside the phone removed",
 	[NOTE_PHONE_MALFORMED] = "not a phone number",
+	[NOTE_PHONE_DECIMAL] = "a phone that a spreadsheet made a decimal number of",
+	[NOTE_PHONE_CODE] = "no country has the calling code of the phone",
+	[NOTE_PHONE_LENGTH] = "too short or too long for a phone",
+	[NOTE_PHONE_MISREAD] = "a phone that would be read as another number",
 	[NOTE_UNKNOWN_OPTION] = "unknown option",
 	[NOTE_DEFAULT_NAME] = "name made from other fields",
 	[NOTE_EMAIL_MALFORMED] = "not an e-mail address",
@@ -199,7 +204,7 @@ bool plan_add_column(struct plan *plan, const char *name, enum col_type type, co
 static const struct step_def *step_find(const char *name)
 {
 	static const struct step_def *const tables[] = {
-		steps_text, steps_chars, steps_name, steps_json, steps_contact, steps_time};
+		steps_text, steps_chars, steps_name, steps_json, steps_phone, steps_email, steps_time};
 
 	for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
 		for (const struct step_def *def = tables[t]; def->name != NULL; def++)

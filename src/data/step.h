@@ -48,7 +48,8 @@ struct step_def {
 #define STEP_ANY_TYPE ((1u << COL_TYPE_COUNT) - 1)
 
 // Tables, each ended by an entry without name.
-extern const struct step_def steps_text[], steps_chars[], steps_name[], steps_json[], steps_contact[], steps_time[];
+extern const struct step_def steps_text[], steps_chars[], steps_name[], steps_json[], steps_phone[], steps_email[],
+	steps_time[];
 
 // The value becomes a copy of these bytes; its fate stays.
 bool step_put(struct step_run *run, struct cell *cell, const void *bytes, size_t len);

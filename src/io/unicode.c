@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unicase.h>
+#include <unictype.h>
 
 // Range of the second byte, and the length, that a first byte demands; length 0 for a byte that cannot be first.
 struct lead {
@@ -172,6 +173,11 @@ bool unicode_is_plain_lower(const char *text, size_t len)
 		bad |= (c >= 0x80) | (c >= 'A' && c <= 'Z');
 	}
 	return bad == 0;
+}
+
+bool unicode_is_alnum(uint32_t code)
+{
+	return uc_is_alnum(code);
 }
 
 bool unicode_is_js_space(uint32_t code)

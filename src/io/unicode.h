@@ -24,6 +24,8 @@ bool unicode_repair(struct buf *out, const char *text, size_t len);
 bool unicode_lower(struct buf *out, const char *text, size_t len);
 // True when the text is ASCII without capital letters, so that lower case cannot change it.
 bool unicode_is_plain_lower(const char *text, size_t len);
+// Is it a letter or a digit, of any script?
+bool unicode_is_alnum(uint32_t code);
 // Is it white space to JavaScript's regular expressions (\s)?
 bool unicode_is_js_space(uint32_t code);
 

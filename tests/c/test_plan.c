@@ -215,18 +215,88 @@ static void phone_steps(void **state)
 			"+12022243441", FATE_FOLDED, "respelled"},
 		{COL_TEXT, "phone_e164", "+44 (0)20 7946 0958", "+442079460958", FATE_FOLDED, "respelled"},
 		{COL_TEXT, "phone_e164", "+39 (0)6 698", "+3906698", FATE_FOLDED, "respelled"},
+		{COL_TEXT, "phone_e164", "+378 (0)549 886377", "+3780549886377", FATE_FOLDED, "respelled"},
+		{COL_TEXT, "phone_e164", "tel:+1-202-224-3441", "+12022243441", FATE_FOLDED, "respelled"},
+		{COL_TEXT, "phone_e164",
+			"\xE2\x81\xA8+1\xE2\x80\x8B"
+			"2022243441\xE2\x81\xA9",
+			"+12022243441", FATE_FOLDED, "respelled"},
+		{COL_TEXT, "phone_e164", "\xEF\xBB\xBF+12022243441\xE2\x80\x89", "+12022243441", FATE_FOLDED, "respelled"},
+		{COL_TEXT, "phone_e164", "\xEF\xBC\x8B\xD9\xA1\xDB\xB2\xEF\xBC\x93", "+123", FATE_FOLDED, "respelled"},
+		{COL_TEXT, "phone_e164", "'+12022243441'", "+12022243441", FATE_FOLDED, "respelled"},
+		{COL_TEXT, "phone_e164", "Tel. +12022243441", "+12022243441", FATE_LOST, "words beside the phone removed"},
+		{COL_TEXT, "phone_e164", "+12022243441 (home)", "+12022243441", FATE_LOST, "words beside the phone removed"},
 		{COL_TEXT, "phone_e164", "202-224-3441", "2022243441", FATE_LOST, "phone without country code"},
 		{COL_TEXT, "phone_e164", "0033612345678", "0033612345678", FATE_LOST, "phone without country code"},
 		{COL_TEXT, "phone_e164", "+1 202 224 3441 ext. 12", "+12022243441", FATE_LOST, "extension"},
 		{COL_TEXT, "phone_e164", "+12022243441x12", "+12022243441", FATE_LOST, "extension"},
 		{COL_TEXT, "phone_e164", "+12022243441;ext=12", "+12022243441", FATE_LOST, "extension"},
+		{COL_TEXT, "phone_e164", "+12022243441;isub=12", "+12022243441", FATE_LOST, "extension"},
 		{COL_TEXT, "phone_e164", "+12022243441#12", "+12022243441", FATE_LOST, "extension"},
+		{COL_TEXT, "phone_e164", "+12022243441,,12#", "+12022243441", FATE_LOST, "extension"},
+		{COL_TEXT, "phone_e164", "+1 202 224 3441 - 12#", "+12022243441", FATE_LOST, "extension"},
+		{COL_TEXT, "phone_e164", "+12022243441 EXTENSI\xC3\x93N 12", "+12022243441", FATE_LOST, "extension"},
+		{COL_TEXT, "phone_e164", "+12022243441 \xD0\x94\xD0\x9E\xD0\x91. 12", "+12022243441", FATE_LOST, "extension"},
 		{COL_TEXT, "phone_e164", "call me", "call me", FATE_REJECTED, "not a phone number 'call me'"},
+		{COL_TEXT, "phone_e164", "call 5 times", "call 5 times", FATE_REJECTED, "not a phone number"},
 		{COL_TEXT, "phone_e164", "+", "+", FATE_REJECTED, "not a phone number"},
 		{COL_TEXT, "phone_e164", "-", "-", FATE_REJECTED, "not a phone number"},
 		{COL_TEXT, "phone_e164", "+1+2", "+1+2", FATE_REJECTED, "not a phone number"},
+		{COL_TEXT, "phone_e164", "++12", "++12", FATE_REJECTED, "not a phone number"},
 		{COL_TEXT, "phone_e164", "x12", "x12", FATE_REJECTED, "not a phone number"},
 		{COL_TEXT, "phone_e164", "\xFF", "\xFF", FATE_REJECTED, "not a phone number"},
+		{COL_TEXT, "phone_e164", "+1\xEF\xB8\x8D-202", "+1\xEF\xB8\x8D-202", FATE_REJECTED, "not a phone number"},
+		{COL_TEXT, "phone_e164",
+			"+1202224\xE2\x80\x89"
+			"3441",
+			"+1202224\xE2\x80\x89"
+			"3441",
+			FATE_REJECTED, "not a phone"},
+		{COL_TEXT, "phone_e164", "+12022243441 room 5", "+12022243441 room 5", FATE_REJECTED, "not a phone number"},
+		{COL_TEXT, "phone_e164", "+12022243441 ext", "+12022243441", FATE_LOST, "words beside the phone removed"},
+		{COL_TEXT, "phone_e164", "+12022243441#", "+12022243441#", FATE_REJECTED, "not a phone number"},
+		{COL_TEXT, "phone_e164", "1.2022243441E+10", "1.2022243441E+10", FATE_REJECTED, "not a phone number"},
+		{COL_TEXT, "phone_e164", "+1.2022243441e10", "+1.2022243441e10", FATE_REJECTED, "not a phone number"},
+		{COL_TEXT, "phone_e164", "12,022,243,441", "12,022,243,441", FATE_REJECTED, "not a phone number"},
+		{COL_TEXT, "phone_e164", "12022243441.0", "12022243441.0", FATE_REJECTED, "spreadsheet made a decimal number"},
+		{COL_TEXT, "phone_e164", "'+12022243441.00", "'+12022243441.00", FATE_REJECTED, "spreadsheet made a decimal"},
+	};
+
+	(void)state;
+	CHECK_ALL(list);
+}
+
+static void phone_plan_steps(void **state)
+{
+	const char *const codes = "phone_code +1 +44 +800", *const misread = "phone_misread +8612:05:99 +261:10:10";
+	const struct outcome list[] = {
+		{COL_TEXT, codes, "", "", FATE_EXACT, NULL},
+		{COL_TEXT, codes, "+12022243441", "+12022243441", FATE_EXACT, NULL},
+		{COL_TEXT, codes, "+4412", "+4412", FATE_EXACT, NULL},
+		{COL_TEXT, codes,
+			"+44123456789012345"
+			"67",
+			"+44123456789012345"
+			"67",
+			FATE_EXACT, NULL},
+		{COL_TEXT, codes,
+			"+44123456789012345"
+			"678",
+			"+44123456789012345"
+			"678",
+			FATE_REJECTED, "too short or too long"},
+		{COL_TEXT, codes, "+1", "+1", FATE_REJECTED, "too short or too long for a phone '+1'"},
+		{COL_TEXT, codes, "+441", "+441", FATE_REJECTED, "too short or too long"},
+		{COL_TEXT, codes, "+33612345678", "+33612345678", FATE_REJECTED,
+			"no country has the calling code of the phone"},
+		{COL_TEXT, codes, "+", "+", FATE_REJECTED, "no country has the calling code"},
+		{COL_TEXT, codes, "2022243441", "2022243441", FATE_REJECTED, "phone without country code '2022243441'"},
+		{COL_TEXT, misread, "+8612", "+8612", FATE_EXACT, NULL},
+		{COL_TEXT, misread, "+86123", "+86123", FATE_REJECTED, "would be read as another number '+86123'"},
+		{COL_TEXT, misread, "+8613812345678", "+8613812345678", FATE_EXACT, NULL},
+		{COL_TEXT, misread, "+261123456", "+261123456", FATE_EXACT, NULL},
+		{COL_TEXT, misread, "+2611234567", "+2611234567", FATE_REJECTED, "another number"},
+		{COL_TEXT, misread, "", "", FATE_EXACT, NULL},
 	};
 
 	(void)state;
@@ -588,6 +658,7 @@ int main(void)
 		cmocka_unit_test(character_steps),
 		cmocka_unit_test(raw_nul_in_text),
 		cmocka_unit_test(phone_steps),
+		cmocka_unit_test(phone_plan_steps),
 		cmocka_unit_test(email_steps),
 		cmocka_unit_test(names_split_by_the_rule),
 		cmocka_unit_test(join_of_split_is_the_name),

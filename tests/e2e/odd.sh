@@ -101,8 +101,8 @@ rejected" "the verdicts of both"
 
 # With a default region a telephone without + is folded to it; country codes are Twenty's guess and never compared.
 default_region() {
-	local ids=$(in_report values.jsonl 'r["contact_id"] if r["note"] == "phone without country code" and
-		r["stored"] == "2025550123" else None' | tr '\n' ',')
+	local ids=$(in_report values.jsonl 'r["contact_id"] if r["note"] == "phone without country code " +
+		"\x272025550123\x27" else None' | tr '\n' ',')
 	echo "return { twenty = { default_region = 'US' } }" >"$home/config.lua"
 	full_sync --config "$home/config.lua" --only "${ids%,}" --trace-folds --report "$work/region"
 	expect_exit 0

@@ -258,8 +258,8 @@ test("what Twenty cannot hold is known before it is sent", function()
 		for _, fate in ipairs(batch.rows:fates(1)) do
 			if fate.fate ~= "folded" then fates[fate.column] = fate.fate end
 		end
-		t.eq(fates, { ["emails.primaryEmail"] = "rejected", ["phones.primaryPhoneNumber"] = "lost", categoryCode = "rejected",
-			notes = "lost", llmContext = "lost", recommendations = "rejected" })
+		t.eq(fates, { ["emails.primaryEmail"] = "rejected", ["phones.primaryPhoneNumber"] = "rejected",
+			categoryCode = "rejected", notes = "lost", llmContext = "lost", recommendations = "rejected" })
 	end)
 end)
 

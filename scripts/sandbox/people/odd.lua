@@ -128,9 +128,9 @@ for _, p in ipairs {
 } do
 	odd("telephone " .. p, "eee", "phone", p)
 end
-odd("telephone without a country code", "eel", "phone", "202 555 0123")
-odd("telephone without a country code, digits only", "eel", "phone", "2025550123")
-odd("telephone with 00", "eel", "phone", "0033612345678")
+odd("telephone without a country code", "eer", "phone", "202 555 0123")
+odd("telephone without a country code, digits only", "eer", "phone", "2025550123")
+odd("telephone with 00", "eer", "phone", "0033612345678")
 odd("telephone with an extension", "eel", "phone", "+12025550123 ext. 45")
 odd("telephone with x and an extension", "eel", "phone", "+1 202-555-0123x9")
 odd("telephone with spaces", "eef", "phone", "+33 6 12 34 56 78")

@@ -70,6 +70,9 @@ end
 
 -- "+44 020 …" is "+44 20 …" to Twenty's library.
 local trunk_step = { "phone_trunk", table.unpack(regions.trunks()) }
+-- What it refuses, and what it makes another number of.
+local code_step = { "phone_code", table.unpack(regions.codes()) }
+local misread_step = { "phone_misread", table.unpack(regions.misread()) }
 
 -- Twenty splits +E164 into calling code and national number when only the number is sent; compared is the whole.
 local function phones(column)
@@ -102,7 +105,7 @@ end
 local function phone_steps(_, _, settings)
 	local region = settings and settings.default_region
 	local step = region and { "phone_e164", table.unpack(regions.arguments(region)) } or "phone_e164"
-	return { step, trunk_step, "null_to_empty" }
+	return { step, trunk_step, code_step, misread_step, "null_to_empty" }
 end
 
 local text_steps = always("utf8", "no_nul", "null_to_empty")

@@ -238,13 +238,23 @@ function System:probe(model, key)
 	return probe.run(self, model, key)
 end
 
---- What Twenty itself says of a value that we refuse before sending it, where that is known (twenty.md 2, bad email).
+-- Notes of a refused value (their beginnings), and what Twenty says of it (twenty.md 2).
+local WORDS = {
+	["not an e-mail address"] = "Invalid string value '%s' for email field \"emails.primaryEmail\"",
+	["not a phone number"] = "Provided phone number is invalid %s",
+	["phone without country code"] = "Provided phone number is invalid %s",
+	["no country has the calling code"] = "Provided phone number is invalid %s",
+	["too short or too long for a phone"] = "Provided phone number is invalid %s",
+}
+
+--- What Twenty itself says of a value that we refuse before sending it, where that is known.
 ---@param fate { column: string, note: string }
 ---@param value string?
 ---@return string?
 function System:words(fate, value) -- luacheck: ignore 212
-	if not fate.note:find "^not an e%-mail address" then return nil end
-	return (" (Twenty: Invalid string value '%s' for email field \"%s\")"):format(value or "", fate.column)
+	for note, words in pairs(WORDS) do
+		if fate.note:sub(1, #note) == note then return (" (Twenty: " .. words .. ")"):format(value or "") end
+	end
 end
 
 --- Forget what was read of the workspace; the next call reads it anew.

@@ -1,5 +1,6 @@
---- Telephone regions: calling code, what is dialled there before a call abroad and before a call within. Numbering plans
---- are public facts. Only for the setting twenty.default_region: a number with + needs none of this.
+--- Telephone regions: calling code, what is dialled there before a call abroad and before a call within, and what behind a
+--- calling code is read as another number. Numbering plans are public facts; tests/lua/twenty_phones_test.lua holds what
+--- follows from them against the library that Twenty 2.21 uses.
 local err = require "syncrun.err"
 
 local M = {}
@@ -19,11 +20,30 @@ local CODES = [[
 685WS 686KI 687NC 688TV 689PF 690TK 691FM 692MH 850KP 852HK 853MO 855KH 856LA 880BD 886TW 960MV 961LB 962JO 963SY
 964IQ 965KW 966SA 967YE 968OM 970PS 971AE 972IL 973BH 974QA 975BT 976MN 977NP 992TJ 993TM 994AZ 995GE 996KG 998UZ]]
 
+-- Calling codes of no country: free phone, shared cost, satellites, networks.
+local NO_COUNTRY = "800 808 870 878 881 882 883 888 979"
+
 -- Regions where a number is dialled as it is written; everywhere else a 0 comes first, or what stands in TRUNKS.
 local NO_TRUNK = [[AC AD AO AW BF BH BI BJ BN BQ BT BW BZ CF CG CI CK CL CM CO CR CV CW CY CZ DJ DK EE ES FJ FK FM FO
-GA GI GL GM GN GQ GR GT GW GY HK HN HT IO IS IT KM KW LS LU LV MC MH ML MO MR MT MV MX MZ NC NE NF NI NO NR NU OM PA PF PG
+GA GI GL GM GN GQ GR GT GW GY HK HN HT IO IS IT KM KW LS LU LV ML MO MR MT MV MX MZ NC NE NF NI NO NR NU OM PA PF PG
 PL PT PW QA SB SC SG SH SJ SM SN SR ST SV SZ TA TD TG TJ TK TL TN TO TV UZ VA VU WF WS]]
-local TRUNKS = { RU = { "8", 10 }, KZ = { "8", 10 }, TM = { "8", 8 }, HU = { "06", 0 } }
+local TRUNKS = { RU = { "8", 10 }, KZ = { "8", 10 }, TM = { "8", 8 }, HU = { "06", 0 }, MH = { "1", 7 } }
+
+-- Further prefixes that are dropped behind a calling code: such as are dialled no longer, or beside another one.
+local MORE_TRUNKS = { ["57"] = { "0", 0 }, ["241"] = { "0", 8 }, ["370"] = { "8", 8 }, ["375"] = { "80", 10 } }
+
+-- Calling code, first digits behind it, how many national digits from and to: what callers at home dial before a number
+-- (a carrier's code, 15 for Argentina's mobiles), or a number without its area code. The library makes another number of it.
+local MISREAD = {
+	{ "54", "1", 11, 17 }, { "54", "2", 11, 17 }, { "54", "3", 11, 17 }, -- as 9 and the number without 15
+	{ "55", "90", 2, 17 }, { "61", "1831", 4, 17 }, { "61", "1832", 4, 17 }, { "86", "11", 2, 17 }, { "86", "12", 2, 17 },
+	{ "86", "179", 3, 17 }, { "298", "10", 2, 17 }, { "352", "15", 2, 17 }, { "423", "1001", 4, 17 },
+	{ "506", "19", 2, 17 }, -- without a carrier's code
+	{ "261", "", 7, 7 }, { "378", "8", 6, 6 }, { "378", "9", 6, 6 }, { "672", "", 5, 5 }, -- with an area code before it
+	{ "375", "8", 2, 9 }, { "375", "8", 12, 17 }, { "375", "808", 10, 10 }, { "375", "81", 10, 10 },
+	{ "375", "82", 10, 10 }, { "375", "83", 10, 10 }, { "375", "84", 10, 10 }, { "375", "88", 10, 11 },
+	{ "375", "89", 11, 11 }, -- without the 8 that is dialled first
+}
 
 -- What is dialled before a call abroad where it is not 00.
 local ABROAD = { ["1"] = "011", ["7"] = "810", AU = "0011", CC = "0011", CX = "0011", JP = "010", HK = "001",
@@ -57,14 +77,45 @@ function M.arguments(region)
 	return { "+" .. code, ABROAD[region] or ABROAD[code] or "00", trunk[1], ("%02d"):format(trunk[2]) }
 end
 
+-- Prefix, national digits: for every calling code what callers at home dial before a number.
+local function each_trunk(fn)
+	for _, code in ipairs(mains) do
+		for _, trunk in ipairs { trunk_of[mains[code]], MORE_TRUNKS[code] } do
+			if trunk[1] ~= "" then fn(code, trunk[1], trunk[2]) end
+		end
+	end
+end
+
 --- The arguments of the step phone_trunk: for every calling code the prefix that callers at home dial before a number.
 ---@return string[]
 function M.trunks()
 	local list = {}
-	for _, code in ipairs(mains) do
-		local trunk, digits = table.unpack(trunk_of[mains[code]])
-		if trunk ~= "" then list[#list + 1] = ("+%s%s:%d:%02d"):format(code, trunk, #trunk, digits) end
+	each_trunk(function(code, prefix, digits)
+		list[#list + 1] = ("+%s%s:%d:%02d"):format(code, prefix, #prefix, digits)
+	end)
+	return list
+end
+
+--- The arguments of the step phone_code: all calling codes.
+---@return string[]
+function M.codes()
+	local list = {}
+	for _, code in ipairs(mains) do list[#list + 1] = "+" .. code end
+	for code in NO_COUNTRY:gmatch "%d+" do list[#list + 1] = "+" .. code end
+	return list
+end
+
+--- The arguments of the step phone_misread, which comes after phone_trunk: a trunk prefix that is still there was twice.
+---@return string[]
+function M.misread()
+	local list = {}
+	for _, rule in ipairs(MISREAD) do
+		local code, prefix, from, to = table.unpack(rule)
+		list[#list + 1] = ("+%s%s:%02d:%02d"):format(code, prefix, #code + from, #code + to)
 	end
+	each_trunk(function(code, prefix, digits)
+		list[#list + 1] = ("+%s%s:%02d:99"):format(code, prefix, #code + math.max(digits + 1, #prefix + 4))
+	end)
 	return list
 end
 

@@ -2,6 +2,7 @@
 --
 --   { name, type, … }   name: of the model and, unless `to` says otherwise, of the column in Postgres and SQLite
 --     source      column in BigQuery (default: the name)
+--     cast        true: let the source cast the column to the type, in UTC (times, dates, bool)
 --     required    the source must have a value
 --     transform   a list of steps ({ "lower" }, { { "truncate_time", "ms" } } …), a function(value, contact), or both; a
 --                 contact for which it raises is rejected

@@ -2,6 +2,7 @@
 // guess (a datetime's zone) has no cast.
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/civil.h"
 #include "data/step.h"
@@ -85,6 +86,17 @@ static bool cast_civil(struct step_run *run, enum col_type from, struct cell *ce
 	return len == 0 ? reject(cell) : step_put(run, cell, form, len);
 }
 
+// In any case, as SQL's own casts take it.
+static bool cast_to_bool(struct step_run *run, enum col_type from, struct cell *cell)
+{
+	bool yes = cell->len == 4 && strncasecmp(cell->ptr, "true", 4) == 0;
+
+	(void)from;
+	if (!yes && (cell->len != 5 || strncasecmp(cell->ptr, "false", 5) != 0))
+		return reject(cell);
+	return step_put(run, cell, yes ? "true" : "false", yes ? 4 : 5);
+}
+
 static bool cast_to_timestamp(struct step_run *run, enum col_type from, struct cell *cell)
 {
 	int64_t us;
@@ -150,6 +162,8 @@ static step_cast *cast_from_text(enum col_type to)
 		return cast_civil;
 	case COL_TIMESTAMP:
 		return cast_to_timestamp;
+	case COL_BOOL:
+		return cast_to_bool;
 	default:
 		return cast_check;
 	}

@@ -330,6 +330,53 @@ t.test("google: the metadata server", function()
 	t.eq({ e.kind, e.exit }, { "http", 3 })
 end)
 
+t.test("google: a key that lost its line breaks on the way is laid out again", function()
+	local dir <close> = folder()
+	local pem = scripted.private_key()
+	local ways = {
+		escaped = pem:gsub("\n", "\\n"), windows = pem:gsub("\n", "\\r\\n"), blanks = pem:gsub("\n", " "),
+		crlf = pem:gsub("\n", "\r\n"),
+		indented = "  " .. pem:gsub("\n", "\n  "), one_line = pem:gsub("\n", ""), ended = pem:gsub("%s+$", ""),
+	}
+	for name, text in pairs(ways) do
+		local tokens <close> = serve { token "ya29.mended" }
+		local path = dir:write("key.json", service_account { private_key = text, token_uri = tokens.url })
+		t.eq(google.find({ credentials = path, retry = QUICK }):token(), "ya29.mended", name)
+		t.eq(log.redact(text), "***", name)
+	end
+	local line = pem:match "\n([^\n]+)\n"
+	t.eq(log.redact("x " .. line), "x ***")
+end)
+
+t.test("google: the scope of Google Drive, asked for by each kind of credentials as it wants it", function()
+	local dir <close> = folder()
+	local both = "https://www.googleapis.com/auth/bigquery https://www.googleapis.com/auth/drive.readonly"
+	local api <close> = serve { token "ya29.key", token "ya29.me", imperson "ya29.other",
+		{ headers = { ["Metadata-Flavor"] = "Google" }, json = { access_token = "ya29.vm" } } }
+	local key = dir:write("key.json", service_account { token_uri = api.url })
+	local acts = dir:write("acts.json", json.encode {
+		type = "impersonated_service_account", service_account_impersonation_url = api.url,
+		source_credentials = json.decode(service_account { token_uri = api.url }),
+	})
+	local function ask(more)
+		more.drive, more.retry = true, QUICK
+		google.find(more):token()
+		return api.seen[#api.seen]
+	end
+	local _, claims = jwt_of(http.decode_query(ask({ credentials = key }).body).assertion)
+	t.eq(claims.scope, both)
+	t.eq(ask({ credentials = acts }).json.scope, { both:match "^(%S+) (%S+)$" })
+	t.eq(ask({ cloudsdk_config = dir.path, metadata_host = "127.0.0.1:" .. api.port }).args.scopes, (both:gsub(" ", ",")))
+end)
+
+t.test("bigquery: a sheet that may not be read says how it can be", function()
+	local denied = scripted.failure(403, "accessDenied",
+		"Access Denied: BigQuery BigQuery: Permission denied while getting Drive credentials.")
+	local server <close> = serve { denied, denied }
+	t.raises(ids_of, "set drive = true in the bigquery section of the config file", scripted.emulated(server))
+	t.raises(ids_of, "share the sheet with the account, and enable", scripted.emulated(server, { drive = true }))
+end)
+
 t.test("google: a bad key file: what is wrong, by name, never its contents", function()
 	local dir <close> = folder()
 	local aws = { environment_id = "aws1" }

@@ -227,3 +227,16 @@ t.test("the result keeps its bytes when source and plan are gone", function()
 	t.eq(out[1].a, "kept")
 	t.eq(out[1].b, "const")
 end)
+
+t.test("text becomes a bool in any case, as SQL's casts take it", function()
+	local function cast(text)
+		local r = page({ { "x", "text" } }, { { x = text } })
+		local out = rows.plan(r:schema(), { { name = "y", type = "bool", from = "x" } }):apply(r)
+		return out[1].y, out:worst(1)
+	end
+	for _, text in ipairs { "true", "TRUE", "True", "tRuE" } do t.eq({ cast(text) }, { true, "exact" }) end
+	for _, text in ipairs { "false", "FALSE", "False" } do t.eq({ cast(text) }, { false, "exact" }) end
+	for _, text in ipairs { "", "t", "yes", "1", "truee", "fals", " true" } do
+		t.eq(select(2, cast(text)), "rejected", text)
+	end
+end)

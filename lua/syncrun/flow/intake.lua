@@ -66,8 +66,9 @@ end
 -- What the mapping itself folds, or cannot carry over: the latter keeps a contact from every system, unless it is declared
 -- that it may be written.
 local function note_fate(self, page, i, pos, fate)
-	local on_loss = self.mapping.by_name[fate.column].on_loss
-	local what, stored = values.reason(page, i, fate, on_loss), page:text(i, fate.column)
+	local field = self.mapping.by_name[fate.column]
+	local on_loss, hint = field.on_loss, fate.fate == "rejected" and field.cast_hint or ""
+	local what, stored = values.reason(page, i, fate, on_loss) .. hint, page:text(i, fate.column)
 	local reason = ("%s: %s"):format(self.label, what)
 	self.snapshot:note_fate { pos = pos, system = self.label, field = fate.column, fate = fate.fate, note = fate.note,
 		stored = stored, reason = reason }

@@ -14,6 +14,8 @@ local M = {}
 ---@field type syncrun.ColumnType
 ---@field required boolean
 ---@field source string the column in the source
+---@field cast boolean the source casts the column to the field's type
+---@field cast_hint string? what to say of a value that does not fit, where a cast might help
 ---@field steps (string|table)[] transforms between source and model, run in C
 ---@field transform (fun(value: any, row: syncrun.Row): any)? run in Lua, after the steps
 ---@field own "source"|"once"|"target"
@@ -30,6 +32,8 @@ Mapping.__index = Mapping
 local TYPES = {
 	"text", "int64", "decimal", "float64", "bool", "date", "time", "datetime", "timestamp", "json", "bytes",
 }
+-- What a source may be asked to cast a column to, where there is more than one way to read it.
+local CASTABLE = { date = true, time = true, datetime = true, timestamp = true, bool = true }
 local NAME = { types = { "text" }, filled = true }
 local STEPS = { types = { "text", "list", "function" }, words = "a step, a list of steps, or a function last" }
 
@@ -37,7 +41,8 @@ local FIELD = {
 	types = { "table" },
 	fields = {
 		NAME, { types = { "text" } }, type = { types = { "text" } }, required = { types = { "boolean" } }, source = NAME,
-		transform = STEPS, own = { types = { "text" }, one_of = { "source", "once", "target" } },
+		cast = { types = { "boolean" } }, transform = STEPS,
+		own = { types = { "text" }, one_of = { "source", "once", "target" } },
 		on_loss = { types = { "text" }, one_of = { "reject", "write" } },
 		precision = { types = { "text" }, one_of = { "ms", "s" } },
 		to = { types = { "table" }, values = { types = { "false", "text", "table" }, words = "a name, a table or false" } },
@@ -129,11 +134,18 @@ local function compile_field(declared)
 	local steps, transform = split_transform(declared.transform, name)
 	local field = {
 		name = name, type = compile_type(declared, name), required = declared.required == true,
-		source = declared.source or name, steps = steps, transform = transform, own = declared.own or "source",
-		on_loss = declared.on_loss or "reject", precision = declared.precision, targets = compile_targets(declared, name),
+		source = declared.source or name, cast = declared.cast == true, steps = steps, transform = transform,
+		own = declared.own or "source", on_loss = declared.on_loss or "reject", precision = declared.precision,
+		targets = compile_targets(declared, name),
 	}
 	if field.precision and field.type ~= "timestamp" then
 		fail(name, "precision is for timestamps, not for %s", field.type)
+	end
+	if field.cast and not CASTABLE[field.type] then
+		fail(name, "cast is for times, dates and bool, not for %s", field.type)
+	end
+	if CASTABLE[field.type] and not field.cast then
+		field.cast_hint = " (cast = true in the mapping's field lets the source cast it)"
 	end
 	check_steps(field)
 	return field
@@ -148,6 +160,19 @@ local function check_key(self)
 	if key.type ~= "text" or key.own ~= "source" then fail(key.name, "the key must be text and owned by the source") end
 	for system, target in pairs(key.targets) do
 		if target == false then fail(key.name, "the key cannot be left out of '%s'", system) end
+	end
+end
+
+-- A column is read once: what casts it for one field casts it for all.
+local function check_casts(self)
+	local by_source = {}
+	for _, field in ipairs(self.fields) do
+		local other = by_source[field.source]
+		if other and (other.cast or field.cast) and (other.cast ~= field.cast or other.type ~= field.type) then
+			fail(field.name, "it and field '%s' read the column '%s' in two ways; cast it to one type in both", other.name,
+				field.source)
+		end
+		by_source[field.source] = other or field
 	end
 end
 
@@ -170,6 +195,7 @@ function M.compile(declaration)
 		self.fields[i], self.by_name[field.name] = field, field
 	end
 	check_key(self)
+	check_casts(self)
 	self.name = declaration.name or self.key
 	if not self.by_name[self.name] then
 		err.raisef("mapping", "the name '%s' is not a field of the mapping%s", self.name, near.hint(self.name, self:names()))

@@ -68,6 +68,17 @@ local CASTS = {
 	["FLOAT64>INT64"] = function(x)
 		return "CAST(round(" .. x .. ") AS INTEGER)"
 	end,
+	["STRING>TIMESTAMP"] = function(x, otherwise)
+		local whole = ("CAST(strftime('%%s', replace(%s, ' UTC', 'Z')) AS INTEGER) * 1000000"):format(x)
+		return ("iif(%s IS NULL, NULL, ifnull(%s, %s))"):format(x, whole, otherwise)
+	end,
+	["DATETIME>TIMESTAMP"] = function(x)
+		local fraction = ("CAST(substr(substr(%s, 21) || '000000', 1, 6) AS INTEGER)"):format(x)
+		return ("(CAST(strftime('%%s', substr(%s, 1, 19)) AS INTEGER) * 1000000 + %s)"):format(x, fraction)
+	end,
+	["STRING>DATE"] = function(x, otherwise)
+		return ("iif(%s IS NULL, NULL, ifnull(date(%s), %s))"):format(x, x, otherwise)
+	end,
 	["TIMESTAMP>DATE"] = function(x)
 		return ("strftime('%%Y-%%m-%%d', (%s - ((%s %% 1000000 + 1000000) %% 1000000)) / 1000000, 'unixepoch')"):format(x, x)
 	end,
@@ -260,6 +271,16 @@ define("TIMESTAMP", 1, 1, function(self, node)
 end)
 define("DATE", 1, 1, function(self, node)
 	return M.cast(self, node, self:expr(node.args[1]), "DATE")
+end)
+define("FORMAT_TIMESTAMP", 2, 2, function(self, node)
+	local format, e = self:expr(node.args[1]), typed_argument(self, node, 2, "TIMESTAMP")
+	if format.value ~= "%E4Y-%m-%dT%H:%M:%E6SZ" then
+		self:fail(node, "Unsupported by the sandbox: FORMAT_TIMESTAMP with any format but RFC 3339")
+	end
+	local x = self:sql(e)
+	local fraction = ("((%s %% 1000000 + 1000000) %% 1000000)"):format(x)
+	local whole = ("strftime('%%Y-%%m-%%dT%%H:%%M:%%S', (%s - %s) / 1000000, 'unixepoch')"):format(x, fraction)
+	return self:make("STRING", ("(%s || printf('.%%06dZ', %s))"):format(whole, fraction), e)
 end)
 define("UNIX_MICROS", 1, 1, function(self, node)
 	local e = typed_argument(self, node, 1, "TIMESTAMP")

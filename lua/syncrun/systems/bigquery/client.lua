@@ -58,7 +58,7 @@ function M.new(config)
 	local record = recorder(config.on_attempt)
 	return setmetatable({
 		url = url, retry = retry, credentials = find_credentials(config, url, record), configured_project = config.project,
-		quota_project = config.quota_project,
+		quota_project = config.quota_project, drive = config.drive == true,
 		http = http.client {
 			name = "BigQuery", base_url = url, follow = false, compress = true,
 			user_agent = "syncrun (gzip)", -- Google compresses only for clients that say gzip here as well
@@ -144,7 +144,7 @@ end
 ---@param failure syncrun.BigQueryFailure
 ---@param context table
 function Client:refuse(failure, context)
-	local known = { credentials = self:who(), url = self.url }
+	local known = { credentials = self:who(), url = self.url, drive = self.drive }
 	for k, v in pairs(context) do known[k] = v end
 	err.raise(errors.new(failure, known))
 end

@@ -103,7 +103,16 @@ local function not_found(failure, context)
 	}
 end
 
-local function access_denied(failure)
+-- A table over a Google Sheet is read with the account's rights in Google Drive.
+local function drive_denied(failure, context)
+	local advice = context.drive and "share the sheet with the account, and enable the Google Drive API in its project"
+		or "the table is a Google Sheet, so set drive = true in the bigquery section of the config file and share the sheet "
+		.. "with the account; a login needs 'gcloud auth application-default login' with the scope drive.readonly as well"
+	return { kind = "http", message = ("BigQuery may not read the sheet (%s); %s"):format(said(failure), advice) }
+end
+
+local function access_denied(failure, context)
+	if said(failure):find "Drive" or said(failure):find "globbing file" then return drive_denied(failure, context) end
 	local advice = "; it needs roles/bigquery.jobUser on the project and roles/bigquery.dataViewer on the dataset"
 	return { kind = "http", message = ("BigQuery denies the account access (%s)%s"):format(said(failure), advice) }
 end

@@ -1,5 +1,6 @@
 --- BigQuery as the source of contacts: one query of the mapped columns, filtered and in byte order of the key; or, when
 --- that is asked for and nothing is filtered, the table's rows as they lie. Knows nothing of mappings, targets or reports.
+local casts = require "syncrun.systems.bigquery.casts"
 local client = require "syncrun.systems.bigquery.client"
 local data = require "syncrun.systems.bigquery.data"
 local err = require "syncrun.err"
@@ -83,9 +84,10 @@ local function counting(cost, on_attempt)
 end
 
 --- Open the source. Config: project, table, location, where, key, emulator (BIGQUERY_EMULATOR_HOST), credentials
---- (GOOGLE_APPLICATION_CREDENTIALS), quota_project, cloudsdk_config, metadata_host, max_bytes_billed, query_timeout
---- (seconds), page_rows, read ("query" or "table"), parallel, labels, base_url, on_attempt (function, for the record).
---- Nothing is sent yet, but a bad setting or key file raises kind config (exit 2).
+--- (GOOGLE_APPLICATION_CREDENTIALS), quota_project, cloudsdk_config, metadata_host, drive, max_bytes_billed, query_timeout
+--- (seconds), page_rows, read ("query" or "table"), parallel, labels, base_url, on_attempt (function, for the record),
+--- mapping (what its fields let BigQuery cast). Nothing is sent yet, but a bad setting or key file raises kind config
+--- (exit 2).
 ---@param config table
 ---@return syncrun.BigQuery
 function M.new(config)
@@ -110,6 +112,7 @@ function M.new(config)
 		labels = labels_setting(config), cost = cost, project = settings.project,
 		query_timeout = whole_setting(config, "query_timeout", 1) or QUERY_TIMEOUT,
 		max_bytes_billed = whole_setting(config, "max_bytes_billed", query.BILLED_MIN),
+		fields = config.mapping and config.mapping.fields or {}, casts = casts.of(config.mapping),
 		client = client.new(settings),
 	}, Source)
 end
@@ -119,7 +122,7 @@ end
 ---@param mapping syncrun.Mapping
 ---@return syncrun.BigQuery
 function M.source(settings, mapping)
-	settings.key = mapping.by_name[mapping.key].source
+	settings.key, settings.mapping = mapping.by_name[mapping.key].source, mapping
 	return M.new(settings)
 end
 
@@ -188,6 +191,15 @@ local function listed(names)
 	return table.concat(names, ", ")
 end
 
+-- Can every column become its field?
+local function check_fit(self, known)
+	for _, field in ipairs(self.fields) do
+		local column = known[field.source:lower()]
+		local misfit = column and column.type and casts.misfit(column, field)
+		if misfit then config_error("table '%s': %s", full_name(self), misfit) end
+	end
+end
+
 --- Is the table there, may we read it, has it these columns? Raises kind config (exit 2) naming what is missing, or
 --- exit 3 when BigQuery is out of reach or refuses the credentials.
 ---@param columns string[]
@@ -208,6 +220,7 @@ function Source:check(columns)
 	if missing[1] then
 		config_error("table '%s' has no column %s; correct the mapping or the table", full_name(self), listed(missing))
 	end
+	check_fit(self, known)
 end
 
 local function query_options(self, text, columns, parameters)
@@ -237,7 +250,7 @@ end
 local function scan_query(self, o)
 	local text = sql.select {
 		table = full_name(self), columns = o.columns, key = self.key, where = self.where, only = o.only ~= nil,
-		since = o.since and o.since.column, limit = o.limit,
+		since = o.since and o.since.column, limit = o.limit, casts = self.casts,
 	}
 	local parameters = {}
 	if o.only then parameters[#parameters + 1] = sql.ids_parameter(o.only) end
@@ -249,7 +262,7 @@ end
 
 -- Is all of the table wanted, as it lies?
 local function wants_table(self, o)
-	return self.read == "table" and not (self.where or o.only or o.since or o.limit)
+	return self.read == "table" and not (self.where or o.only or o.since or o.limit or next(self.casts))
 end
 
 -- The table's own rows, nil when it has to be queried: only a table has some.

@@ -7,6 +7,7 @@ return {
 	cloudsdk_config = { types = { "text" } },
 	metadata_host = { types = { "text" } },
 	emulator = { types = { "text" } },
+	drive = { types = { "boolean" } },        -- ask for Google Drive too: the table is a Google Sheet
 	base_url = { types = { "text" } },
 	table = { types = { "text" }, filled = true },
 	location = { types = { "text" } },

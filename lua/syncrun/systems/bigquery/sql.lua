@@ -1,4 +1,5 @@
 -- BigQuery's names and the statements syncrun sends. Knows nothing of HTTP.
+local casts = require "syncrun.systems.bigquery.casts"
 local err = require "syncrun.err"
 
 local M = {}
@@ -43,17 +44,28 @@ function M.key_text(key)
 	return ("CAST(%s AS STRING)"):format(M.quote(key))
 end
 
+-- A column as it is selected: cast where the mapping says so.
+local function column(name, cast)
+	local quoted = M.quote(name)
+	return cast and cast[name] and ("%s AS %s"):format(casts.text(quoted, cast[name]), quoted) or quoted
+end
+
 --- The statement of a scan, ordered by the key's text. The filter stands in parentheses of its own lines, so that
 --- neither an OR nor a comment in it reaches further.
 ---@param o { table: string, columns: string[], key: string, where: string?, only: boolean, since: string?,
----  limit: integer? } only: the keys of @ids; since: the column that must not be before @since
+---  limit: integer?, casts: table<string, syncrun.ColumnType>? } only: the keys of @ids; since: the column that must not
+---  be before @since; casts: columns that are cast
 ---@return string
 function M.select(o)
 	local columns, conditions, key = {}, {}, M.key_text(o.key)
-	for i, name in ipairs(o.columns) do columns[i] = M.quote(name) end
+	for i, name in ipairs(o.columns) do columns[i] = column(name, o.casts) end
 	if o.where then conditions[1] = "(\n" .. o.where .. "\n)" end
 	if o.only then conditions[#conditions + 1] = key .. " IN UNNEST(@ids)" end
-	if o.since then conditions[#conditions + 1] = M.quote(o.since) .. " >= @since" end
+	if o.since then
+		local quoted = M.quote(o.since)
+		local cast = o.casts and o.casts[o.since]
+		conditions[#conditions + 1] = (cast and casts.value(quoted, cast) or quoted) .. " >= @since"
+	end
 	local sql = ("SELECT %s FROM `%s`"):format(table.concat(columns, ", "), o.table)
 	if conditions[1] then sql = sql .. " WHERE " .. table.concat(conditions, " AND ") end
 	sql = sql .. " ORDER BY " .. key

@@ -74,11 +74,17 @@ local function client_headers(file)
 	return { Authorization = "Basic " .. crypto.base64_encode(pair) }
 end
 
+local function words(text)
+	local list = json.array {}
+	for word in text:gmatch "%S+" do list[#list + 1] = word end
+	return list
+end
+
 local function generate(client, source, o)
 	return tokens.of_impersonation(source, tokens.send(client, {
 		method = "POST", url = o.url, headers = { Authorization = "Bearer " .. o.token }, idempotent = true,
 		json = {
-			scope = json.array { o.scope }, lifetime = o.lifetime or tokens.LIFETIME .. "s",
+			scope = words(o.scope), lifetime = o.lifetime or tokens.LIFETIME .. "s",
 			delegates = o.delegates and json.array(o.delegates) or nil,
 		},
 	}))

@@ -82,6 +82,19 @@ local function register_secrets(file)
 	end
 end
 
+-- A key that lost its line breaks on the way (into an environment variable, through a template: they became the two
+-- characters \n, blanks, or nothing) is laid out again; any other text stays as it is.
+local function mend_key(file)
+	if type(file.private_key) ~= "string" then return end
+	local name, body = file.private_key:match "^%s*%-%-%-%-%-BEGIN ([%u ]+)%-%-%-%-%-(.-)%-%-%-%-%-END [%u ]+%-%-%-%-%-"
+	body = body and body:gsub("\\[rn]", ""):gsub("%s+", "")
+	if not body or body == "" or body:find "[^%w+/=]" then return end
+	local lines = { "-----BEGIN " .. name .. "-----" }
+	for at = 1, #body, 64 do lines[#lines + 1] = body:sub(at, at + 63) end
+	lines[#lines + 1] = "-----END " .. name .. "-----\n"
+	file.private_key = table.concat(lines, "\n")
+end
+
 local function refuse_source(path, what)
 	refuse(path, "%s; use a service account's key, or a source of type file or url", what)
 end
@@ -180,6 +193,8 @@ end
 
 local function judge(path, file, depth)
 	drop_nulls(file)
+	register_secrets(file)
+	mend_key(file)
 	register_secrets(file)
 	check_type(path, file)
 	if file.type == "external_account" then check_source(path, drop_nulls(file.credential_source)) end

@@ -166,7 +166,7 @@ end
 ---@return string token, integer seconds
 function Metadata:token(source)
 	local res = tokens.send(self.client, {
-		path = "/instance/service-accounts/default/token", query = { scopes = self.scope },
+		path = "/instance/service-accounts/default/token", query = { scopes = (self.scope:gsub(" ", ",")) },
 	})
 	if not is_google(res) then
 		err.raise {

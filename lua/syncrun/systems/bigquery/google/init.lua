@@ -9,6 +9,7 @@ local time = require "syncrun.time"
 local M = {}
 
 local SCOPE = "https://www.googleapis.com/auth/bigquery"
+local DRIVE = "https://www.googleapis.com/auth/drive.readonly"
 local MARGIN = 225 -- seconds before its end that a token is renewed, as Google's Python client does
 
 --- Where a Google virtual machine's metadata server is when nothing names it.
@@ -132,12 +133,13 @@ end
 
 --- Find the credentials: the file named, else gcloud's application-default login, else the metadata server (asked when
 --- the first token is needed). A file that was named and is bad is an error, never passed over: kind config, exit 2.
---- Options: credentials (GOOGLE_APPLICATION_CREDENTIALS), quota_project, cloudsdk_config, metadata_host, scope, retry
---- (as http.client's), home, token_url (tests).
+--- Options: credentials (GOOGLE_APPLICATION_CREDENTIALS), quota_project, cloudsdk_config, metadata_host, drive (the scope
+--- of Google Drive besides), scope (scopes with blanks between), retry (as http.client's), home, token_url (tests).
 ---@param options table
 ---@return syncrun.GoogleCredentials
 function M.find(options)
-	local o = setmetatable({ scope = options.scope or SCOPE }, { __index = options })
+	local scope = options.scope or (options.drive and SCOPE .. " " .. DRIVE or SCOPE)
+	local o = setmetatable({ scope = scope }, { __index = options })
 	if o.credentials then return from_file(o.credentials, o) end
 	local dir = gcloud_dir(o)
 	local login = dir and dir .. "/application_default_credentials.json"

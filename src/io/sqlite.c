@@ -35,6 +35,7 @@ struct sqlite_db {
 	sqlite3 *raw;
 	char *path;       // as SQLite gets it
 	const char *name; // as it was given: for messages
+	bool is_open;     // set up: its statements are the caller's
 	struct list idle, taken;
 };
 
@@ -126,10 +127,19 @@ static const char *code_name(int rc)
 	}
 }
 
-static const char *advice(int rc)
+static bool too_many(int reason)
 {
+	return reason == EMFILE || reason == ENFILE;
+}
+
+static const char *advice(int rc, int reason)
+{
+	if (too_many(reason))
+		return "; allow more open files (ulimit -n)";
 	if (rc == SQLITE_BUSY_SNAPSHOT)
 		return "; another handle wrote since this one began to read: end the reading, or read on a handle of its own";
+	if (rc == SQLITE_READONLY_DIRECTORY)
+		return "; may this user write its folder? SQLite keeps a journal there, which reading may need too";
 	switch (rc & 0xff) {
 	case SQLITE_BUSY:
 		return "; another process or handle is using it";
@@ -165,9 +175,18 @@ static void first_words(const char *sql, size_t len, char *out, size_t size)
 	out[n] = '\0';
 }
 
+// What the system said when a file could not be used, or 0.
+static int system_reason(const struct sqlite_db *db, int rc)
+{
+	bool of_files = (rc & 0xff) == SQLITE_CANTOPEN || (rc & 0xff) == SQLITE_IOERR;
+
+	return of_files ? sqlite3_system_errno(db->raw) : 0;
+}
+
 static bool fail(const struct sqlite_db *db, int rc, const char *sql, size_t len, struct err *err)
 {
 	bool retryable = (rc & 0xff) == SQLITE_BUSY && rc != SQLITE_BUSY_SNAPSHOT;
+	int reason = system_reason(db, rc);
 	char words[48];
 
 	if ((rc & 0xff) == SQLITE_NOMEM)
@@ -175,8 +194,9 @@ static bool fail(const struct sqlite_db *db, int rc, const char *sql, size_t len
 	if (rc == SQLITE_INTERRUPT)
 		return err_set(err, ERR_CANCELLED, NULL, "cancelled");
 	first_words(sql, len, words, sizeof words);
-	err_set(err, ERR_SQLITE, code_name(rc), "cannot run '%s' on '%s' (%s)%s", words, db->name, sqlite3_errmsg(db->raw),
-		advice(rc));
+	err_set(err, ERR_SQLITE, code_name(rc), "cannot %s%s%s '%s' (%s%s%s)%s", db->is_open ? "run '" : "open",
+		db->is_open ? words : "", db->is_open ? "' on" : "", db->name, sqlite3_errmsg(db->raw), reason != 0 ? ": " : "",
+		reason != 0 ? strerror(reason) : "", advice(rc, reason));
 	if (err != NULL)
 		err->retryable = retryable;
 	return false;
@@ -210,8 +230,8 @@ static bool create_private(const char *path, struct err *err)
 			   err_set(err, ERR_SQLITE, "SQLITE_IOERR", "cannot create '%s' (%s)", path, strerror(errno));
 	if (errno == EEXIST)
 		return true;
-	return err_set(err, ERR_SQLITE, "SQLITE_CANTOPEN", "cannot create '%s' (%s); may this user write its folder?", path,
-		strerror(errno));
+	return err_set(err, ERR_SQLITE, "SQLITE_CANTOPEN", "cannot create '%s' (%s)%s", path, strerror(errno),
+		too_many(errno) ? advice(SQLITE_CANTOPEN, errno) : "; may this user write its folder?");
 }
 
 static bool open_raw(struct sqlite_db *db, enum sqlite_mode mode, struct err *err)
@@ -223,9 +243,15 @@ static bool open_raw(struct sqlite_db *db, enum sqlite_mode mode, struct err *er
 		return true;
 	if (rc == SQLITE_NOMEM || db->raw == NULL)
 		return err_no_memory(err);
-	rc = sqlite3_extended_errcode(db->raw);
-	return err_set(
-		err, ERR_SQLITE, code_name(rc), "cannot open '%s' (%s)%s", db->name, sqlite3_errmsg(db->raw), advice(rc));
+	return fail(db, sqlite3_extended_errcode(db->raw), "", 0, err);
+}
+
+// SQLite opens a file that it may not write for reading alone, and says so at the first write only.
+static bool check_writable(const struct sqlite_db *db, enum sqlite_mode mode, struct err *err)
+{
+	if (mode > SQLITE_MODE_WRITE || !sqlite_is_readonly(db))
+		return true;
+	return err_set(err, ERR_SQLITE, "SQLITE_READONLY", "cannot write '%s' (it is read-only for this user)", db->name);
 }
 
 static bool pragma(struct sqlite_db *db, const char *sql, struct err *err)
@@ -346,7 +372,9 @@ struct sqlite_db *sqlite_open(
 		return NULL;
 	db->next = open_handles;
 	open_handles = db;
-	if (open_raw(db, options->mode, err) && add_functions(db, functions, err) && set_up(db, options, err))
+	db->is_open = open_raw(db, options->mode, err) && check_writable(db, options->mode, err) &&
+				  add_functions(db, functions, err) && set_up(db, options, err);
+	if (db->is_open)
 		return db;
 	sqlite_close(db);
 	return NULL;

@@ -16,8 +16,9 @@ struct sqlite_db;
 struct sqlite_stmt;
 
 enum sqlite_mode {
-	SQLITE_MODE_CREATE, // read, write, create the file with mode 0600 when it is not there
-	SQLITE_MODE_WRITE,  // read and write an existing file
+	SQLITE_MODE_CREATE, // read, write, create the file with mode 0600 when it is not there; it fails when it is
+						// read-only
+	SQLITE_MODE_WRITE,  // read and write an existing file, likewise
 	SQLITE_MODE_READ,   // an existing file, never written
 	SQLITE_MODE_MEMORY  // no file: the path is only a name for messages
 };

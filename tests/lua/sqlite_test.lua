@@ -174,6 +174,22 @@ t.test("a folder that cannot be written is named with the cause", function()
 	t.raises(sqlite.open, "unable to open database file", "/nowhere/x.db", { mode = "ro" })
 end)
 
+t.test("too few file descriptors are named as the cause", function()
+	local code = [[local sqlite = require "syncrun.sqlite"
+		local open = {}
+		for i = 1, 30 do
+			local ok, e = pcall(sqlite.open, ("%s/%d.db"):format(os.getenv "DIR", i), { wal = false })
+			if not ok then print(e.message) break end
+			open[i] = e
+		end]]
+	local dir = temp_path()
+	file.make_folder(dir)
+	local pipe <close> = assert(io.popen(("ulimit -n 20; DIR=%s /proc/%d/exe -e '%s'"):format(dir, host.pid(), code)))
+	local message = pipe:read "a"
+	os.execute("rm -r " .. dir)
+	t.contains(message, "Too many open files); allow more open files (ulimit -n)")
+end)
+
 t.test("options are checked", function()
 	t.raises(sqlite.open, "unknown option 'colour' of sqlite.open", ":memory:", { colour = "red" })
 	t.raises(sqlite.open, "must not be empty", "")

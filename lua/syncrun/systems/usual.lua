@@ -67,7 +67,7 @@ return {
 			lock_wait = { types = { "number" }, min = 0 }, -- seconds
 		},
 		variables = { path = { "LOCAL_DB" } },
-		addresses = { path = shown_place }, kept = { "table" },
+		addresses = { path = shown_place }, kept = { "table", "lock_wait" },
 		absent = "LOCAL_DB is off",
 	},
 }

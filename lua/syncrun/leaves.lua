@@ -18,8 +18,8 @@ function M.memo(key, schema, column, scratch) return c.memo(key, schema, column,
 
 ---@class syncrun.Leaves
 ---@field restart fun(self) a pass begins anew: what was collected is forgotten
----@field expected fun(self, page: syncrun.Rows, model: syncrun.Rows, except: integer[]) the next page of expected rows and the
---- model rows it was made of, which were all found equal but the excepted ones
+---@field expected fun(self, page: syncrun.Rows, model: syncrun.Rows, except: integer[], skip: integer[]?) the next page of
+--- expected rows and the model rows it was made of, which were all found equal but the excepted ones; some may be left out
 ---@field observed fun(self, page: syncrun.Rows, rows: integer[]) rows read of expected contacts: that differ, or are repeated
 ---@field extra fun(self, page: syncrun.Rows, rows: integer[]) rows read of contacts that are not expected
 ---@field revised fun(self, key: string, page: syncrun.Rows?, rows: integer[]?) looked at again: these rows are all there is of it
@@ -28,10 +28,11 @@ function M.memo(key, schema, column, scratch) return c.memo(key, schema, column,
 --- A collection for one system.
 ---@param memo syncrun.LeafMemo
 ---@param schema syncrun.Schema of the expected rows
+---@param like syncrun.Schema the columns of them that count
 ---@param column string the key's
 ---@param scratch string path of a scratch file that is nameless at once
 ---@return syncrun.Leaves
-function M.new(memo, schema, column, scratch) return c.new(memo, schema, column, scratch) end
+function M.new(memo, schema, like, column, scratch) return c.new(memo, schema, like, column, scratch) end
 
 ---@class syncrun.LeafSide
 ---@field size integer

@@ -56,18 +56,18 @@ static int memo_gc(lua_State *L)
 	return 0;
 }
 
-// new(memo, expected schema, key column, scratch path)
+// new(memo, expected schema, schema of the columns that count, key column, scratch path)
 static int l_new(lua_State *L)
 {
 	struct leaf_memo *memo = check_memo(L, 1);
-	struct schema *expected = l_schema_check(L, 2);
-	const char *column = luaL_checkstring(L, 3), *scratch = l_path_check(L, 4);
+	struct schema *expected = l_schema_check(L, 2), *like = l_schema_check(L, 3);
+	const char *column = luaL_checkstring(L, 4), *scratch = l_path_check(L, 5);
 	struct leaves **slot = lua_newuserdatauv(L, sizeof *slot, 0);
 	struct err err;
 
 	*slot = NULL;
 	luaL_setmetatable(L, LEAVES_META);
-	*slot = leaves_new(memo, expected, column, scratch, &err);
+	*slot = leaves_new(memo, expected, like, column, scratch, &err);
 	return *slot != NULL ? 1 : err_raise(L, &err);
 }
 
@@ -108,14 +108,18 @@ static struct leaf_rows check_rows(lua_State *L, int index, const struct rows *p
 	return (struct leaf_rows){page, list, n};
 }
 
-// leaves:expected(page, model, except)
+// leaves:expected(page, model, except, skip)
 static int l_expected(lua_State *L)
 {
 	struct leaves *leaves = check_leaves(L);
 	const struct rows *page = l_rows_check(L, 2), *model = l_rows_check(L, 3);
+	struct leaf_rows except, skip;
 	struct err err;
 
-	return leaves_expected(leaves, check_rows(L, 4, page), model, &err) ? 0 : err_raise(L, &err);
+	lua_settop(L, 5);
+	except = check_rows(L, 4, page);
+	skip = lua_isnil(L, 5) ? (struct leaf_rows){.page = page} : check_rows(L, 5, page);
+	return leaves_expected(leaves, except, skip, model, &err) ? 0 : err_raise(L, &err);
 }
 
 // leaves:observed(page, rows)

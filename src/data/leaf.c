@@ -79,11 +79,6 @@ bool leaf_name(struct canon *canon, const unsigned char key[static LEAF_PART], e
 		   crypto_digest(CRYPTO_SHA256, canon->a.data, canon->a.len, out->b, err);
 }
 
-static bool is_lost(const struct cell *cell)
-{
-	return cell->fate >= FATE_LOST;
-}
-
 // Some columns of a row.
 struct columns {
 	const struct schema *schema;
@@ -101,25 +96,19 @@ static struct columns json_of(const struct leaf_shape *shape)
 	return (struct columns){shape->schema, shape->json, shape->njson};
 }
 
-static bool put_cells(
-	struct canon *canon, struct columns columns, const struct cell *cells, bool marked, struct err *err)
+static bool put_cells(struct canon *canon, struct columns columns, const struct cell *cells, struct err *err)
 {
-	buf_clear(&canon->a);
-	for (size_t i = 0; i < columns.n; i++) {
-		const struct cell *cell = &cells[columns.list[i]];
-
-		if (marked && is_lost(cell) && !buf_putc(&canon->a, '!'))
-			return err_no_memory(err);
-		if (!canon_frame(canon, &canon->a, columns.schema->cols[columns.list[i]].type, cell, err))
+	for (size_t i = 0; i < columns.n; i++)
+		if (!canon_frame(canon, &canon->a, columns.schema->cols[columns.list[i]].type, &cells[columns.list[i]], err))
 			return false;
-	}
 	return true;
 }
 
-bool leaf_json_digest(struct canon *canon, const struct leaf_shape *shape, const struct cell *cells, bool marked,
+bool leaf_json_digest(struct canon *canon, const struct leaf_shape *shape, const struct cell *cells,
 	unsigned char j[static LEAF_PART], struct err *err)
 {
-	return put_cells(canon, json_of(shape), cells, marked, err) &&
+	buf_clear(&canon->a);
+	return put_cells(canon, json_of(shape), cells, err) &&
 		   crypto_digest(CRYPTO_SHA256, canon->a.data, canon->a.len, j, err);
 }
 
@@ -128,7 +117,10 @@ bool leaf_row_digest(struct canon *canon, const struct leaf_shape *shape, const 
 {
 	unsigned char p[LEAF_PART];
 
-	return put_cells(canon, plain_of(shape), cells, marked, err) &&
+	buf_clear(&canon->a);
+	if (marked && !buf_putc(&canon->a, '!'))
+		return err_no_memory(err);
+	return put_cells(canon, plain_of(shape), cells, err) &&
 		   crypto_digest(CRYPTO_SHA256, canon->a.data, canon->a.len, p, err) &&
 		   crypto_digest_two(CRYPTO_SHA256, p, sizeof p, j, LEAF_PART, d, err);
 }
@@ -157,17 +149,12 @@ bool leaf_repeated(unsigned char *values, size_t n, unsigned char v[static LEAF_
 	return crypto_digest_two(CRYPTO_SHA256, &label, 1, values, n * LEAF_PART, v, err);
 }
 
-static bool has_lost(struct columns columns, const struct cell *cells)
+bool leaf_is_marked(const struct schema *schema, const struct cell *cells)
 {
-	for (size_t i = 0; i < columns.n; i++)
-		if (is_lost(&cells[columns.list[i]]))
+	for (size_t c = 0; c < schema->ncols; c++)
+		if (cells[c].fate >= FATE_LOST)
 			return true;
 	return false;
-}
-
-bool leaf_is_marked(const struct leaf_shape *shape, const struct cell *cells)
-{
-	return has_lost(plain_of(shape), cells) || has_lost(json_of(shape), cells);
 }
 
 // ---- rows made of model rows
@@ -178,8 +165,8 @@ bool leaf_known_of(struct canon *canon, const unsigned char key[static LEAF_PART
 	unsigned char d[LEAF_PART];
 
 	return leaf_name(canon, key, model->schema->cols[model->key].type, &cells[model->key], &out->name, err) &&
-		   leaf_json_digest(canon, model, cells, true, out->j, err) &&
-		   leaf_row_digest(canon, model, cells, true, out->j, d, err) && leaf_value(&out->name, d, out->v, err);
+		   leaf_json_digest(canon, model, cells, out->j, err) &&
+		   leaf_row_digest(canon, model, cells, false, out->j, d, err) && leaf_value(&out->name, d, out->v, err);
 }
 
 static bool are_alike(struct columns a, struct columns b)
@@ -190,11 +177,11 @@ static bool are_alike(struct columns a, struct columns b)
 	return a.n == b.n;
 }
 
-bool leaf_pair_init(struct leaf_pair *pair, const struct schema *expected, const char *expected_key,
+bool leaf_pair_init(struct leaf_pair *pair, const struct schema *like, const struct schema *expected, const char *key,
 	const struct schema *model, const char *model_key, struct err *err)
 {
 	*pair = (struct leaf_pair){.plain_alike = false};
-	if (!leaf_shape_init(&pair->expected, expected, expected, expected_key, err) ||
+	if (!leaf_shape_init(&pair->expected, like, expected, key, err) ||
 		!leaf_shape_init(&pair->model, model, model, model_key, err)) {
 		leaf_pair_free(pair);
 		return false;
@@ -223,7 +210,7 @@ static bool are_same(struct columns e, const struct cell *expected, struct colum
 	for (size_t i = 0; i < e.n; i++)
 		if (!is_same_cell(&expected[e.list[i]], &model[m.list[i]]))
 			return false;
-	return !has_lost(e, expected) && !has_lost(m, model);
+	return true;
 }
 
 bool leaf_pair_value(struct canon *canon, const struct leaf_pair *pair, const struct cell *expected,
@@ -231,15 +218,16 @@ bool leaf_pair_value(struct canon *canon, const struct leaf_pair *pair, const st
 {
 	bool json = pair->json_alike && are_same(json_of(&pair->expected), expected, json_of(&pair->model), model);
 	bool plain = pair->plain_alike && are_same(plain_of(&pair->expected), expected, plain_of(&pair->model), model);
+	bool marked = leaf_is_marked(pair->expected.schema, expected);
 	unsigned char j[LEAF_PART], d[LEAF_PART];
 
-	if (json && plain) {
+	if (json && plain && !marked) {
 		memcpy(v, known->v, LEAF_PART);
 		return true;
 	}
 	if (json)
 		memcpy(j, known->j, LEAF_PART);
-	else if (!leaf_json_digest(canon, &pair->expected, expected, true, j, err))
+	else if (!leaf_json_digest(canon, &pair->expected, expected, j, err))
 		return false;
-	return leaf_row_digest(canon, &pair->expected, expected, true, j, d, err) && leaf_value(&known->name, d, v, err);
+	return leaf_row_digest(canon, &pair->expected, expected, marked, j, d, err) && leaf_value(&known->name, d, v, err);
 }

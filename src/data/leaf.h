@@ -4,14 +4,14 @@
 //   frame(x) = decimal length of x, ':', x; '-' for NULL (canon.h)
 //   k = HMAC(K, id)                    the contact's key; K is the proof key, id the canonical contact_id
 //   b = SHA-256("b" || k || frame(id)) where the contact stands: leaves rise by b
-//   p = SHA-256(frames of the cells that are not JSON, the key's first)
+//   p = SHA-256(frames of the cells that are not JSON, the key's first); of a row with a value that the system cannot
+//       hold (fate lost or worse) SHA-256("!" || those frames), so that no row that is read back has its digest
 //   j = SHA-256(frames of the JSON cells)
 //   d = SHA-256(p || j)                the row's digest
 //   v = HMAC(k, d)                     of one row; several rows of one key: SHA-256("r" || their v, rising)
 //   v = HMAC(k, "")                    of an extra: a key alone
 //   leaf = b || v
-// HMAC is HMAC-SHA256. A cell that the system cannot hold (fate lost or worse) has '!' before its frame: no row that is
-// read back has that digest.
+// HMAC is HMAC-SHA256.
 #ifndef SYNCRUN_DATA_LEAF_H
 #define SYNCRUN_DATA_LEAF_H
 
@@ -41,9 +41,9 @@ void leaf_shape_free(struct leaf_shape *shape);
 bool leaf_name(struct canon *canon, const unsigned char key[static LEAF_PART], enum col_type type,
 	const struct cell *id, struct leaf_name *out, struct err *err);
 // j of a row: SHA-256 over its JSON cells.
-bool leaf_json_digest(struct canon *canon, const struct leaf_shape *shape, const struct cell *cells, bool marked,
+bool leaf_json_digest(struct canon *canon, const struct leaf_shape *shape, const struct cell *cells,
 	unsigned char j[static LEAF_PART], struct err *err);
-// d of a row whose j is known. `marked`: cells with a fate of lost or worse get their '!'.
+// d of a row whose j is known.
 bool leaf_row_digest(struct canon *canon, const struct leaf_shape *shape, const struct cell *cells, bool marked,
 	const unsigned char j[static LEAF_PART], unsigned char d[static LEAF_PART], struct err *err);
 // v of one row.
@@ -53,8 +53,8 @@ bool leaf_value(const struct leaf_name *name, const unsigned char d[static LEAF_
 bool leaf_extra(const struct leaf_name *name, unsigned char v[static LEAF_PART], struct err *err);
 // v of several rows: n values one behind the other, sorted here.
 bool leaf_repeated(unsigned char *values, size_t n, unsigned char v[static LEAF_PART], struct err *err);
-// Whether some cell of the row is marked.
-bool leaf_is_marked(const struct leaf_shape *shape, const struct cell *cells);
+// Whether the row has its mark: some cell of it, whichever, cannot be held by the system.
+bool leaf_is_marked(const struct schema *schema, const struct cell *cells);
 
 // What is known of a contact from its model row: the same for every system, whose expected row is often the very same
 // cells.
@@ -70,7 +70,8 @@ struct leaf_pair {
 	struct leaf_shape expected, model;
 	bool plain_alike, json_alike; // the columns are of the same types in the same order
 };
-bool leaf_pair_init(struct leaf_pair *pair, const struct schema *expected, const char *expected_key,
+// `like`: the columns of `expected` that count.
+bool leaf_pair_init(struct leaf_pair *pair, const struct schema *like, const struct schema *expected, const char *key,
 	const struct schema *model, const char *model_key, struct err *err);
 void leaf_pair_free(struct leaf_pair *pair);
 // v of an expected row; nothing is hashed anew where its cells are those of the model row, byte by byte.

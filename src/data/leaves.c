@@ -19,7 +19,7 @@ struct leaf_memo {
 
 struct leaves {
 	struct leaf_memo *memo;
-	struct schema *expected, *actual;
+	struct schema *expected, *like, *actual;
 	char *key_column, *scratch;
 	struct leaf_pair pair;
 	struct leaf_shape shape; // of actual, in the order of expected
@@ -102,16 +102,16 @@ static bool recall(
 
 // ---- collecting
 
-static bool leaves_init(struct leaves *s, struct schema *expected, struct err *err)
+static bool leaves_init(struct leaves *s, struct err *err)
 {
 	if (s->key_column == NULL || s->scratch == NULL)
 		return err_no_memory(err);
-	return leaf_pair_init(&s->pair, expected, s->key_column, s->memo->model, s->memo->key_column, err) &&
+	return leaf_pair_init(&s->pair, s->like, s->expected, s->key_column, s->memo->model, s->memo->key_column, err) &&
 		   leaves_restart(s, err);
 }
 
-struct leaves *leaves_new(
-	struct leaf_memo *memo, struct schema *expected, const char *key_column, const char *scratch, struct err *err)
+struct leaves *leaves_new(struct leaf_memo *memo, struct schema *expected, struct schema *like, const char *key_column,
+	const char *scratch, struct err *err)
 {
 	struct leaves *s = calloc(1, sizeof *s);
 
@@ -121,9 +121,10 @@ struct leaves *leaves_new(
 	}
 	s->memo = leaf_memo_ref(memo);
 	s->expected = schema_ref(expected);
+	s->like = schema_ref(like);
 	s->key_column = strdup(key_column);
 	s->scratch = strdup(scratch);
-	if (leaves_init(s, expected, err))
+	if (leaves_init(s, err))
 		return s;
 	leaves_free(s);
 	return NULL;
@@ -149,6 +150,7 @@ void leaves_free(struct leaves *s)
 	leaf_pair_free(&s->pair);
 	leaf_shape_free(&s->shape);
 	schema_unref(s->expected);
+	schema_unref(s->like);
 	schema_unref(s->actual);
 	leaf_memo_unref(s->memo);
 	canon_free(&s->canon);
@@ -181,7 +183,7 @@ static bool read_value(struct leaves *s, const struct leaf_shape *shape, const s
 {
 	unsigned char j[LEAF_PART], d[LEAF_PART];
 
-	return leaf_json_digest(&s->canon, shape, cells, false, j, err) &&
+	return leaf_json_digest(&s->canon, shape, cells, j, err) &&
 		   leaf_row_digest(&s->canon, shape, cells, false, j, d, err) && leaf_value(name, d, v, err);
 }
 
@@ -197,47 +199,58 @@ static bool add_marked(
 		   add(s, known->name.b, TALLY_OBSERVED, read, err);
 }
 
+// What became of an expected row.
+enum fate_of_row { FOUND, EXCEPTED, SKIPPED };
+
 static bool add_expected(
-	struct leaves *s, const struct cell *cells, const struct cell *model, bool found, struct err *err)
+	struct leaves *s, const struct cell *cells, const struct cell *model, unsigned char fate, struct err *err)
 {
 	struct leaf_known known;
 	unsigned char v[LEAF_PART];
 
-	if (!recall(s->memo, s->at, model, &known, err) ||
-		!leaf_pair_value(&s->canon, &s->pair, cells, model, &known, v, err))
+	if (!recall(s->memo, s->at, model, &known, err))
 		return false;
 	s->at++;
-	if (found && leaf_is_marked(&s->pair.expected, cells))
+	if (fate == SKIPPED)
+		return true;
+	if (!leaf_pair_value(&s->canon, &s->pair, cells, model, &known, v, err))
+		return false;
+	if (fate == FOUND && leaf_is_marked(s->expected, cells))
 		return add_marked(s, &known, cells, v, err);
-	return add(s, known.name.b, found ? TALLY_BOTH : TALLY_EXPECTED, v, err);
+	return add(s, known.name.b, fate == FOUND ? TALLY_BOTH : TALLY_EXPECTED, v, err);
 }
 
-// One flag a row; NULL with err when memory runs out or a row is not of the page.
-static bool *flags_of(struct leaf_rows rows, struct err *err)
+static void mark_rows(unsigned char *fates, struct leaf_rows rows, unsigned char fate)
 {
-	bool *flags = calloc(rows.page->n + 1, sizeof *flags);
-
-	if (flags == NULL)
-		err_no_memory(err);
-	for (size_t i = 0; flags != NULL && i < rows.n; i++)
-		flags[rows.list[i]] = true;
-	return flags;
+	for (size_t i = 0; i < rows.n; i++)
+		fates[rows.list[i]] = fate;
 }
 
-bool leaves_expected(struct leaves *s, struct leaf_rows except, const struct rows *model, struct err *err)
+static bool add_page(
+	struct leaves *s, const struct rows *page, const struct rows *model, const unsigned char *fates, struct err *err)
 {
-	bool *excepted;
-	bool ok = true;
+	for (size_t i = 0; i < model->n; i++)
+		if (!add_expected(s, rows_at(page, i), rows_at(model, i), fates[i], err))
+			return false;
+	return true;
+}
+
+bool leaves_expected(
+	struct leaves *s, struct leaf_rows except, struct leaf_rows skip, const struct rows *model, struct err *err)
+{
+	unsigned char *fates;
+	bool ok;
 
 	if (model->n != except.page->n || !schema_equal(except.page->schema, s->expected) ||
 		!schema_equal(model->schema, s->memo->model))
 		return err_set(err, ERR_USAGE, NULL, "the pages are not those of the expected rows and their model rows");
-	excepted = flags_of(except, err);
-	if (excepted == NULL)
-		return false;
-	for (size_t i = 0; ok && i < model->n; i++)
-		ok = add_expected(s, rows_at(except.page, i), rows_at(model, i), !excepted[i], err);
-	free(excepted);
+	fates = calloc(model->n + 1, 1);
+	if (fates == NULL)
+		return err_no_memory(err);
+	mark_rows(fates, except, EXCEPTED);
+	mark_rows(fates, skip, SKIPPED);
+	ok = add_page(s, except.page, model, fates, err);
+	free(fates);
 	return ok;
 }
 
@@ -249,7 +262,7 @@ static bool set_actual(struct leaves *s, const struct rows *page, struct err *er
 	leaf_shape_free(&s->shape);
 	schema_unref(s->actual);
 	s->actual = schema_ref(page->schema);
-	if (leaf_shape_init(&s->shape, s->expected, s->actual, s->key_column, err))
+	if (leaf_shape_init(&s->shape, s->like, s->actual, s->key_column, err))
 		return true;
 	schema_unref(s->actual);
 	s->actual = NULL;

@@ -17,8 +17,8 @@ void leaf_memo_unref(struct leaf_memo *memo);
 
 // The collection for one system. It holds the memo.
 struct leaves;
-struct leaves *leaves_new(
-	struct leaf_memo *memo, struct schema *expected, const char *key_column, const char *scratch, struct err *err);
+struct leaves *leaves_new(struct leaf_memo *memo, struct schema *expected, struct schema *like, const char *key_column,
+	const char *scratch, struct err *err);
 void leaves_free(struct leaves *leaves);
 // A pass begins anew: what was collected is forgotten.
 bool leaves_restart(struct leaves *leaves, struct err *err);
@@ -31,8 +31,9 @@ struct leaf_rows {
 };
 
 // The next page of what is expected, and the model rows it was made of (row i of both is the same contact). All its
-// rows were found equal but the excepted ones, which were not found, or found different.
-bool leaves_expected(struct leaves *leaves, struct leaf_rows except, const struct rows *model, struct err *err);
+// rows were found equal but those in `except`, which were not found, or found different; those in `skip` are left out.
+bool leaves_expected(
+	struct leaves *leaves, struct leaf_rows except, struct leaf_rows skip, const struct rows *model, struct err *err);
 // Rows read of contacts that are expected: those that differ, and each further row of a contact that was met.
 bool leaves_observed(struct leaves *leaves, struct leaf_rows rows, struct err *err);
 // Rows read of contacts that are not expected.

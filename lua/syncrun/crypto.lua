@@ -1,5 +1,6 @@
 --- Digests, signatures, random bytes, base64. Strings in, strings out.
 local c = require "_syncrun.crypto"
+local err = require "syncrun.err"
 
 local M = {}
 
@@ -20,6 +21,21 @@ function M.sha1(s, form) return c.sha1(s, form) end
 ---@param form "hex"|"raw"?
 ---@return string
 function M.md5(s, form) return c.md5(s, form) end
+
+--- Lower-case hex.
+---@param s string
+---@return string
+function M.hex(s)
+	return (s:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
+end
+
+--- The way back. Raises kind usage on anything that is no hex.
+---@param text string
+---@return string
+function M.unhex(text)
+	if #text % 2 ~= 0 or text:find "%X" then err.raisef("usage", "not hex (two digits a byte)") end
+	return (text:gsub("%x%x", function(digits) return string.char(tonumber(digits, 16)) end))
+end
 
 --- HMAC (RFC 2104) with SHA-256.
 ---@param key string

@@ -1,6 +1,6 @@
---- Files of ours, readable by their owner only, secrets masked on the way; and the standard streams likewise. For reading,
---- Lua's io is enough.
+--- Files of ours, readable by their owner only, secrets masked on the way; and the standard streams likewise.
 local c = require "_syncrun.host"
+local err = require "syncrun.err"
 local log = require "syncrun.log"
 
 local M = {}
@@ -38,6 +38,20 @@ function M.replace(path, bytes) c.replace(path, bytes) end
 ---@param keep integer
 ---@param bytes string
 function M.extend(path, keep, bytes) c.extend(path, keep, bytes) end
+
+--- The bytes of a file, nil when there is none. Raises kind config when it cannot be read.
+---@param path string
+---@return string?
+function M.read(path)
+	if not M.kind(path) then return nil end
+	local f, why = io.open(path, "rb")
+	local text
+	if f then
+		text, why = f:read "a"
+		f:close()
+	end
+	return text or err.raisef("config", "cannot read '%s' (%s)", path, (why:gsub("^.*: ", "")))
+end
 
 --- What stands under a path, without opening it.
 ---@param path string

@@ -94,6 +94,24 @@ owned_by_the_crm() {
 		"Dr | Sales | " "in SQLite"
 }
 
+# A mapping beside the config file is found from any working folder.
+beside_the_config() {
+	mkdir -p elsewhere conf
+	cp my_mapping.lua my_checks.lua config.lua conf/
+	sed -i 's/organization or "nowhere"/department or "nowhere"/' conf/my_mapping.lua
+	full_sync --config conf/config.lua --skip-sync
+	expect_exit 1
+	expect_text "$out" 'expected "engineer at Sales"'
+	expect_eq "$(local_sql "select count(*) from contacts_master where job_title like '%Sales'")" 0 "rows that were written"
+	(cd elsewhere && full_sync --config ../conf/config.lua --skip-sync && exit "$code")
+	expect_eq $? 1 "exit code from another folder"
+	expect_text "$out" 'expected "engineer at Sales"'
+	rm conf/my_checks.lua
+	(cd elsewhere && full_sync --config ../conf/config.lua --skip-sync && exit "$code")
+	expect_eq $? 2 "exit code without the checks"
+	expect_text "$err" "cannot load the checks 'my_checks.lua' (No such file or directory); a relative path is looked for beside"
+}
+
 my_own_check() {
 	cat >my_checks.lua <<-'END'
 		return {
@@ -245,6 +263,7 @@ checks_switched_off() {
 story "a mapping of one's own: a Lua transform, renamed and left out columns" my_own_mapping
 story "a changed transform changes the next run" a_change_changes_the_run
 story "once and target fields are people's" owned_by_the_crm
+story "a mapping and checks are found beside the config file" beside_the_config
 story "a check of one's own judges and stops nothing" my_own_check
 story "a slip in the checks hides nothing" slips_in_checks
 story "checks may leave out absence, the name, or fields" checks_switched_off

@@ -239,6 +239,24 @@ which_wins() {
 	export SYNCRUN_STATE=$state LOCAL_DB=$local
 }
 
+# A .env file as other programs share it, with line ends behind values.
+shared_env_file() {
+	local key=$TWENTY_API_KEY url=$TWENTY_API_URL supabase=$SUPABASE_DB_URL
+	unset TWENTY_API_KEY TWENTY_API_URL SUPABASE_DB_URL
+	printf '\xef\xbb\xbf# shared\r\nexport TWENTY_API_KEY="%s"\r\nMY-VAR=x\r\nCERT="-----BEGIN\r\nTWENTY_API_URL=http://127.0.0.1:1\r\n-----END"\r\n' \
+		"$key" >.env
+	printf "TWENTY_API_URL: %s # tail\r\nDB_HOST=%s\r\nSUPABASE_DB_URL='%s'\r\nsomething else\r\n" "$url" "x y" "$supabase" >>.env
+	full_sync "$good" --limit 3
+	expect_exit 0
+	expect_eq "$(tail -n 9 "$out")" "$(success_block 3)" "the last lines"
+	expect_empty "$err"
+	rm .env
+	full_sync "$good" "TWENTY_API_KEY=$key"$'\n' "TWENTY_API_URL=$url"$'\r\n' "SUPABASE_DB_URL=$supabase"$'\n' --limit 3
+	expect_exit 0
+	expect_eq "$(tail -n 9 "$out")" "$(success_block 3)" "the last lines"
+	export TWENTY_API_KEY=$key TWENTY_API_URL=$url SUPABASE_DB_URL=$supabase
+}
+
 other_key_variable() {
 	local key=$TWENTY_API_KEY
 	unset TWENTY_API_KEY
@@ -261,5 +279,6 @@ story "no target is no success" no_target
 story "the local database may be a Postgres" local_postgres
 story "integer ids beyond 2^53 stay apart" big_integers
 story "flags win over environment, .env, config file, defaults" which_wins
+story "a .env file as other programs write it; a line end behind a value" shared_env_file
 story "TWENTY_CRM_API_KEY and a URL that ends in a slash" other_key_variable
 finish

@@ -1,7 +1,6 @@
 -- Settings: what wins over what, .env files, mistakes that are named.
 local config = require "syncrun.flow.config"
 local err = require "syncrun.err"
-local dotenv = require "syncrun.flow.dotenv"
 local log = require "syncrun.log"
 local t = require "syncrun.test"
 
@@ -14,18 +13,6 @@ local function file(text)
 end
 
 local none = "/nonexistent/.env"
-
-t.test("config: .env files: export, quotes, comments", function()
-	local path = file "# a comment\nexport A=1\nB='two words' \nC=\"x\\ny\"\nD=plain # tail\n\nE=\n"
-	t.eq(dotenv.read(path), { A = "1", B = "two words", C = "x\ny", D = "plain", E = "" })
-	os.remove(path)
-end)
-
-t.test("config: a broken .env line is named", function()
-	local path = file "A=1\nnonsense\n"
-	t.contains(t.raises(function() dotenv.read(path) end, "config").message, "line 2")
-	os.remove(path)
-end)
 
 t.test("config: .env wins over the file, defaults fill the rest", function()
 	local conf = file "return { twenty = { url = 'http://file', key = 'file-key-123456' }, state = 'st' }"
@@ -115,6 +102,27 @@ t.test("config: names that are almost ours are warned about, others and set ones
 	for i, line in ipairs(said) do meant[i] = line:match "variable '(.-)'" .. " " .. line:match "mean '(.-)'" end
 	t.eq(meant, { "LOCALDB LOCAL_DB", "SYNCRUN_STAT SYNCRUN_STATE", "TWENTY_API_ULR TWENTY_API_URL",
 		"TWENTY_KEY TWENTY_API_KEY", "supabase_db_url SUPABASE_DB_URL" })
+end)
+
+t.test("config: a line end behind a value is no part of it", function()
+	local env = file "TWENTY_API_URL=http://x\nTWENTY_API_KEY=\"canary-key-with-end\n\"\n"
+	local conf = file "return { supabase = { url = 'postgresql://h/db\\r\\n' }, local_db = { path = 'x.db\\n' } }"
+	local c = config.load { file = conf, env_file = env }
+	os.remove(env)
+	os.remove(conf)
+	t.eq({ c.twenty.key, c.supabase.url, c.local_db.path }, { "canary-key-with-end", "postgresql://h/db", "x.db" })
+	t.eq(log.redact "the canary-key-with-end.", "the ***.")
+end)
+
+t.test("config: a line of .env that begins with a name of ours and says nothing is warned about", function()
+	local said, warn = {}, log.warn
+	log.warn = function(...) said[#said + 1] = string.format(...) end
+	local path = file "MY-VAR=1\nSUPABASE_DB_URL postgresql://x\nwhat is this\n"
+	err.try(config.load, { env_file = path })
+	log.warn = warn
+	os.remove(path)
+	t.eq(#said, 1)
+	t.contains(said[1], "line 2 begins with 'SUPABASE_DB_URL' and gives it no value; write SUPABASE_DB_URL=…")
 end)
 
 t.test("config: secrets are masked once read", function()

@@ -3,6 +3,7 @@
 local err = require "syncrun.err"
 local files = require "syncrun.file"
 local log = require "syncrun.log"
+local script = require "syncrun.script"
 local shape = require "syncrun.shape"
 local usual = require "syncrun.systems.usual"
 local variables_of = require "syncrun.flow.variables"
@@ -75,7 +76,9 @@ end
 
 -- Fill a section, or the settings that are no system's, from variables and defaults.
 local function fill(values, section, variables)
-	for name, names in pairs(section.variables) do values[name] = variables:value(names) or values[name] end
+	for name, names in pairs(section.variables) do
+		values[name] = variables:value(names) or variables_of.filled(values[name])
+	end
 	for name, default in pairs(section.defaults or {}) do
 		if values[name] == nil then values[name] = default end
 	end
@@ -139,6 +142,7 @@ function M.load(options)
 		if config[name] then fill(config[name], section, variables) end
 	end
 	config.folder = options.file and options.file:match "^(.*)/[^/]*$" or "."
+	for _, name in ipairs { "mapping", "checks" } do config[name] = script.beside(config[name], config.folder) end
 	register_secrets(config)
 	if not (config.twenty and config.twenty.url) then config.twenty = false end
 	if not (config.supabase and config.supabase.url) then config.supabase = false end

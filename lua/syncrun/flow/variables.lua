@@ -11,6 +11,7 @@ local M = {}
 ---@class syncrun.Variables
 ---@field path string of the .env file
 ---@field file table<string, string> its variables
+---@field passed { line: integer, word: string? }[] its lines that are none
 local Variables = {}
 Variables.__index = Variables
 
@@ -22,10 +23,18 @@ local OURS = { SUPABASE = true, TWENTY = true, BIGQUERY = true, SYNCRUN = true }
 
 local warned = {} -- scripts load the settings more than once
 
+--- A value without the line end that files and shells put behind it. Nil for "", which means: as if it were not set.
+---@param value string?
+---@return string?
+function M.filled(value)
+	value = value and value:gsub("%s*[\r\n]%s*$", "")
+	return value ~= "" and value or nil
+end
+
 -- The secrets among them; those of the environment are registered at the start.
 local function register(path, variables)
 	for name, value in pairs(variables) do
-		log.setting(name, value)
+		log.setting(name, M.filled(value) or "")
 		if log.redact(value) ~= value then files.warn_when_public(path, "file of variables") end
 	end
 end
@@ -34,14 +43,9 @@ end
 ---@param path string
 ---@return syncrun.Variables
 function M.open(path)
-	local file = dotenv.read(path)
-	register(path, file)
-	return setmetatable({ path = path, file = file }, Variables)
-end
-
--- "" means: as if it were not set.
-local function filled(value)
-	return value and value ~= "" and value or nil
+	local values, passed = dotenv.read(path)
+	register(path, values)
+	return setmetatable({ path = path, file = values, passed = passed }, Variables)
 end
 
 --- The value of the first of these names that has one, the environment before the file.
@@ -49,11 +53,11 @@ end
 ---@return string?
 function Variables:value(names)
 	for _, name in ipairs(names) do
-		local value = filled(os.getenv(name))
+		local value = M.filled(os.getenv(name))
 		if value then return value end
 	end
 	for _, name in ipairs(names) do
-		local value = filled(self.file[name])
+		local value = M.filled(self.file[name])
 		if value then return value end
 	end
 end
@@ -91,7 +95,18 @@ local function warn(names, known, is_known, place, is_set)
 	end
 end
 
---- Warn about names that are almost one of the known ones, where that one has no value.
+-- A line that begins with a name of ours and gives it no value.
+local function warn_of_lines(self, is_known)
+	for _, at in ipairs(self.passed) do
+		local place = ("%s:%d"):format(self.path, at.line)
+		if is_known[at.word] and not warned[place] then
+			warned[place] = true
+			log.warn("'%s' line %d begins with '%s' and gives it no value; write %s=…", self.path, at.line, at.word, at.word)
+		end
+	end
+end
+
+--- Warn about names that are almost one of the known ones, where that one has no value, and about lines that are none.
 ---@param settings string[] the variables that carry settings
 function Variables:warn_of_slips(settings)
 	local known, is_known, in_file = {}, {}, {}
@@ -101,6 +116,7 @@ function Variables:warn_of_slips(settings)
 	for name in pairs(self.file) do in_file[#in_file + 1] = name end
 	table.sort(in_file)
 	warn(host.variables(), known, is_known, "the environment", os.getenv)
+	warn_of_lines(self, is_known)
 	warn(in_file, known, is_known, "'" .. self.path .. "'", function(name) return os.getenv(name) or self.file[name] end)
 end
 

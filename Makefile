@@ -167,8 +167,9 @@ $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(OBJECTS)
 	$(Q)$(CC) $(C_FLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d $(LD_FLAGS) -o $@ $< $(OBJECTS) $(LD_LIBS)
 
 .PHONY: torture
-torture: all | packages ## 300 runs killed in the middle, 100 by Ctrl-C and 100 by a power cut, each completed by the next
-	@for how in 'kill --runs 300' 'int --runs 100' 'power --runs 100'; do \
+torture: all | packages ## runs killed, stopped or cut from power at seeded instants, small ones and first loads of 20,000
+	@for how in 'kill --runs 300' 'int --runs 100' 'power --runs 100' \
+		'stop --runs 300 --contacts 20000 --batch 200 --within 2 --complete-every 20'; do \
 		SYNCRUN=$(BUILD)/syncrun python3 tests/torture/torture.py --how $$how --seed $${SEED:-$$(date +%s)} || exit 1; done
 
 .PHONY: bench

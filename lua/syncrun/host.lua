@@ -7,6 +7,10 @@ local M = { version = c.version }
 ---@return integer
 function M.pid() return c.pid() end
 
+--- The signal that this program was stopped by and is ending for: "INT", "TERM" or "HUP"; nil: none came.
+---@return string?
+function M.signal() return c.signal() end
+
 --- The names of the environment's variables.
 ---@return string[]
 function M.variables() return c.variables() end

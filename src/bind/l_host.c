@@ -14,6 +14,7 @@
 #include "bind/err_lua.h"
 #include "bind/modules.h"
 #include "bind/path_lua.h"
+#include "bind/signals.h"
 #include "io/file.h"
 
 #define WRITER_META "syncrun.writer"
@@ -199,6 +200,15 @@ static int l_variables(lua_State *L)
 	return 1;
 }
 
+// signal() -> "INT" | "TERM" | "HUP": what the root task was cancelled for; nil: nothing
+static int l_signal(lua_State *L)
+{
+	if (signals_ended_by() == 0)
+		return 0;
+	lua_pushstring(L, signals_name(signals_ended_by()));
+	return 1;
+}
+
 static int l_pid(lua_State *L)
 {
 	lua_pushinteger(L, getpid());
@@ -266,6 +276,7 @@ static const luaL_Reg functions[] = {
 	{"kind", l_kind},
 	{"is_public", l_is_public},
 	{"terminal", l_terminal},
+	{"signal", l_signal},
 	{"pid", l_pid},
 	{"variables", l_variables},
 	{"peak_memory", l_peak_memory},

@@ -8,6 +8,8 @@
 bool signals_deliver(int number);
 // Whether a task is inside task.wait_signal(). Async-signal-safe.
 bool signals_awaited(void);
+// The number of the signal that cancelled the root task; 0: none did.
+int signals_ended_by(void);
 // "INT", "TERM", "HUP", or "signal".
 const char *signals_name(int number);
 

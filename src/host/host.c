@@ -75,10 +75,18 @@ static void take_signals(void)
 		stop_forgive();
 		return;
 	}
-	host.signal = number;
+	if (host.signal == 0)
+		host.signal = number;
 	log_printf(
 		LOG_WARN, "SIG%s: stopping; what is done is kept (a second Ctrl-C leaves at once)", signals_name(number));
 	task_cancel(host.root);
+}
+
+// What runs long in C may have ended for a signal before the loop saw it.
+int signals_ended_by(void)
+{
+	take_signals();
+	return host.signal;
 }
 
 // ---- modules
@@ -283,6 +291,7 @@ static int run_root(lua_State *L, const struct host_options *options)
 		return EXIT_SCRIPT;
 	}
 	take_signals(); // one that ended a long statement of the root task, before the loop could see it
+	take_signals();
 	code = protected_int(L, main_result, NULL);
 	return host.signal != 0 && code == EXIT_SCRIPT ? EXIT_SIGNAL + host.signal : code;
 }

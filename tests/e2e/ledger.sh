@@ -89,12 +89,25 @@ one_writer() {
 	expect_refused 2 "another run (pid $beside) holds '$SYNCRUN_STATE'"
 	kill -9 "$beside"
 	end_beside
+	retry --list
+	expect_exit 0
 	full_sync
 	expect_exit 0
 	expect_text "$err" "Resuming: run 1 was interrupted; "
 	expect_eq "$(book "select group_concat(status) from run")" "interrupted,finished" "the runs"
 	full_sync
 	expect_no_text "$err" "Resuming"
+}
+
+# expect_incomplete CODE: the last run's report says so, and how it ended.
+expect_incomplete() {
+	expect_line "$out" "⚠️  INCOMPLETE - RUN THE SAME COMMAND AGAIN TO GO ON"
+	expect_no_text "$out" "SUCCESS"
+	local folder=$(book "select folder from run order by id desc limit 1")
+	expect_text "$folder/report.json" "\"exit_code\": $1"
+	expect_text "$folder/report.json" '"success": false'
+	expect_eq "$(grep -c '"kind":"failed"' "$folder/issues.jsonl")" "$(grep -c '^     - ' "$out")" "lines of systems not through"
+	expect_eq "$(wc -l <"$folder/contacts.jsonl")" "$contacts" "lines of contacts.jsonl"
 }
 
 deadline_is_kept() {
@@ -104,6 +117,8 @@ deadline_is_kept() {
 	expect_line "$out" "Total Contacts: $contacts"
 	expect_line "$out" "✅ Validated in All Systems: 0"
 	expect_text "$out" "     - CRM: the deadline of 1s came; run again to go on"
+	expect_incomplete 5
+	expect_text "$out" " of $contacts contacts looked at, "
 	expect_eq "$(book "select status, exit from run")" "incomplete | 5" "the run"
 	local sent=$(reader total_count)
 	[ "$sent" -gt 0 ] && [ "$sent" -lt $contacts ] || fail "$sent people in Twenty"
@@ -137,6 +152,9 @@ ctrl_c_says_how_to_go_on() {
 	code=$?
 	expect_exit 130
 	expect_text "$err" "interrupted; what was done is on record: run the same command again to go on"
+	expect_incomplete 130
+	expect_line "$out" "  ❌ Every contact"
+	expect_line "$out" "     - CRM: stopped by SIGINT; run again to go on"
 	expect_eq "$(book "select status, exit from run")" "interrupted | 130" "the run"
 	full_sync
 	expect_exit 0

@@ -294,6 +294,17 @@ test("an interrupted run is named with what was in flight, a finished one is not
 	end)
 end)
 
+test("a run that was killed is the last run for who comes after it, the present one is not", function()
+	with_run(function(l, dir)
+		local killed = l.run
+		t.eq(l:last_run(), nil)
+		l:close()
+		local again = ledger.open(dir)
+		t.eq(again:last_run().id, killed)
+		again:close()
+	end)
+end)
+
 test("the failures of a run are its own", function()
 	with_run(function(l, dir)
 		l:judge("s", l:read "s", verdicts { b = "missing", c = "rejected" })

@@ -1,12 +1,15 @@
 """Runs full_sync against a sandbox and a private Postgres, ends it at seeded random instants, runs it again, and compares
 every system with an undisturbed run's. python3's standard library only; psql and pg tools through scripts/.
 
-  torture.py --how kill|int|power --runs N [--seed S] [--contacts N] [--batch N] [--keep]
+  torture.py --how kill|int|term|deadline|stop|power --runs N [--seed S] [--contacts N] [--batch N] [--within S]
+             [--complete-every N] [--keep]
 
-kill: SIGKILL at instants spread over the whole duration. int: Ctrl-C. power: SIGKILL at the n-th write to the ledger or
-the local database, and what was not flushed of them is lost at random (powerloss.c). After each: the next run ends with
-exit 0, every system is as after the undisturbed run, no contact was sent twice but those of the batches in flight, no
-scratch file is left. Ends with "N passed, N failed"."""
+kill: SIGKILL at instants spread over the whole duration. int, term: Ctrl-C, SIGTERM. deadline: --deadline. power: SIGKILL
+at the n-th write to the ledger or the local database, and what was not flushed of them is lost at random (powerloss.c).
+int, term, deadline, and stop, which is each of them in turn: the run itself ends with its code (130, 143, 5), within so many seconds, with a partial
+report, and on record in a ledger that retry.lua goes on with. After each (or every so many): the next run ends with exit
+0, every system is as after the undisturbed run, no contact was sent twice but those of the batches in flight, no scratch
+file is left. Ends with "N passed, N failed"."""
 
 import argparse
 import glob
@@ -25,7 +28,9 @@ import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SYNCRUN = os.path.abspath(os.environ.get("SYNCRUN", ROOT + "/build/syncrun"))
-WRITERS = 2  # batches in flight per system (sync.lua)
+WRITERS = 2  # batches in flight per system (flow/pass.lua)
+STOPS = {"int": 130, "term": 143, "deadline": 5}  # how a run is stopped, and its exit code
+SIGNALS = {"kill": signal.SIGKILL, "int": signal.SIGINT, "term": signal.SIGTERM}
 OWN = {"id", "createdAt", "updatedAt", "position", "searchVector"}  # of a person: Twenty's, not ours
 
 
@@ -146,7 +151,8 @@ class Torture:
     def __init__(self, ground, options):
         self.ground, self.options = ground, options
         self.random = random.Random(options.seed)
-        self.passed = self.failed = self.ended = self.interrupted = self.in_flight = self.repeated = 0
+        self.passed = self.failed = self.ended = self.reported = self.interrupted = self.in_flight = self.repeated = 0
+        self.slowest = 0.0
 
     def undisturbed(self):
         """What the systems must hold in the end, how many writes to Twenty it takes, and how long."""
@@ -176,21 +182,67 @@ class Torture:
         subprocess.run([os.environ.get("CC", "cc"), "-std=c11", "-O1", "-fPIC", "-shared", "-o", self.library,
                         ROOT + "/tests/torture/powerloss.c", "-ldl"], check=True)
 
-    def disturb(self, n):
+    def disturb(self, n, problems):
         """One run that is ended; returns the instant and whether it was still running."""
         g = self.ground
+        self.how = list(STOPS)[n % len(STOPS)] if self.options.how == "stop" else self.options.how
         if self.options.how == "power":
             after = 1 + self.random.randrange(self.writes)
             done = g.run("full_sync.lua", env=self.preload(after))
             return "at write %d of %d" % (after, self.writes), done.returncode == -signal.SIGKILL, done.returncode
-        part = (n + self.random.random()) / self.options.runs  # spread over the whole duration
-        process = subprocess.Popen(g.arguments("full_sync.lua"), env=g.env, cwd=g.home,  # pylint: disable=consider-using-with
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(part * self.duration)
-        sent = signal.SIGKILL if self.options.how == "kill" else signal.SIGINT
-        process.send_signal(sent)
+        after = max(0.001, (n + self.random.random()) / self.options.runs * self.duration)  # over the whole duration
+        more = ["--deadline", "%.3fs" % after] if self.how == "deadline" else []
+        self.out, self.err = g.dir + "/out", g.dir + "/err"
+        with open(self.out, "wb") as out, open(self.err, "wb") as err:
+            process = subprocess.Popen(g.arguments("full_sync.lua", *more), env=g.env, cwd=g.home,  # pylint: disable=consider-using-with
+                                       stdout=out, stderr=err)
+        time.sleep(after)
+        if self.how != "deadline":
+            process.send_signal(SIGNALS[self.how])
+        since = time.monotonic()
         code = process.wait(timeout=60)
-        return "after %.3f s" % (part * self.duration), code in (-signal.SIGKILL, -signal.SIGINT, 130), code
+        self.slowest = max(self.slowest, time.monotonic() - since)
+        if self.options.within and time.monotonic() - since > self.options.within:
+            problems.append("it took %.2f s to end" % (time.monotonic() - since))
+        if code == STOPS.get(self.how):
+            self.check_stop(code, problems)
+        elif -code == SIGNALS.get(self.how) and self.how in STOPS and os.path.exists(g.home + "/state"):
+            problems.append("the signal was not handled")  # it is from the first milliseconds on
+        ended = code < 0 or code == STOPS.get(self.how)
+        return "%s after %.3f s" % (self.how, after), ended, code
+
+    def check_stop(self, code, problems):
+        """What a stop leaves: a report of what was done once the source was asked, a ledger that can be gone on with."""
+        g = self.ground
+        with open(self.out, encoding="utf-8") as f:
+            out = f.read()
+        with open(self.err, encoding="utf-8") as f:
+            err = f.read()
+        if " error " in err or "traceback" in err:
+            problems.append("it said " + err[-500:])
+        if out and not "\n⚠️  INCOMPLETE - RUN THE SAME COMMAND AGAIN TO GO ON\n" in out:
+            problems.append("no partial report: " + out[-500:])
+        for folder, status, exit_code in g.ledger("select folder, status, exit from run order by id desc limit 1"):
+            if status not in ("interrupted", "incomplete", "refused") or exit_code != code:
+                problems.append("the ledger says %s, exit %s" % (status, exit_code))
+            self.reported += self.check_report(folder, out, code, problems)
+            listed = g.run("retry.lua", "--list")
+            if status != "refused" and listed.returncode != 0:
+                problems.append("retry.lua: " + listed.stderr)
+
+    @staticmethod
+    def check_report(folder, out, code, problems):
+        if not out:
+            return 0
+        try:
+            with open(folder + "/report.json", encoding="utf-8") as f:
+                report = json.load(f)
+        except (OSError, ValueError) as error:
+            problems.append("report.json: %s" % error)
+            return 0
+        if report["success"] or report["exit_code"] != code:
+            problems.append("report.json says success %s, exit code %s" % (report["success"], report["exit_code"]))
+        return 1
 
     def check_sent_twice(self, problems):
         """A contact in two requests was, in all but the last, in one without an answer; those are few."""
@@ -215,13 +267,27 @@ class Torture:
         g, problems = self.ground, []
         g.reset()
         before = g.writes()
-        when, ended, code = self.disturb(n)
+        when, ended, code = self.disturb(n, problems)
         if not ended and code != 0:
             problems.append("the disturbed run ended with exit %s" % code)
         self.ended += ended
         damaged = g.ledger("pragma quick_check")
         if damaged and damaged != [("ok",)]:
             problems.append("the ledger is damaged: %s" % damaged)
+        if (n + 1) % self.options.complete_every == 0:
+            self.complete(before, problems)
+        left = [f for f in glob.glob(g.home + "/state/runs/*/*") if os.path.basename(f).startswith(("spool", "again"))]
+        if left and (self.how in STOPS or (n + 1) % self.options.complete_every == 0):
+            problems.append("scratch files are left: %s" % left)
+        if problems:
+            self.failed += 1
+            print("FAILED  %s %d %s: %s" % (self.options.how, n + 1, when, "; ".join(problems)), flush=True)
+        else:
+            self.passed += 1
+
+    def complete(self, before, problems):
+        """The next run makes everything as if nothing had happened."""
+        g = self.ground
         done = g.run("full_sync.lua")
         if done.returncode != 0:
             problems.append("the next run: exit %d: %s %s" % (done.returncode, done.stderr[-1500:], done.stdout[-1500:]))
@@ -238,14 +304,6 @@ class Torture:
         unverified = g.ledger("select system, state, count(*) from state where state <> 'verified' group by 1, 2")
         if unverified:
             problems.append("not verified in the ledger: %s" % unverified)
-        left = [f for f in glob.glob(g.home + "/state/runs/*/*") if os.path.basename(f).startswith(("spool", "again"))]
-        if left:
-            problems.append("scratch files are left: %s" % left)
-        if problems:
-            self.failed += 1
-            print("FAILED  %s %d %s: %s" % (self.options.how, n + 1, when, "; ".join(problems)), flush=True)
-        else:
-            self.passed += 1
 
     def main(self):
         if self.options.how == "power":
@@ -253,8 +311,9 @@ class Torture:
         self.undisturbed()
         for n in range(self.options.runs):
             self.one(n)
-        print("# %s: %d runs, %d ended while they ran, %d named as resumed, %d batches were in flight, %d contacts sent twice"
-              % (self.options.how, self.options.runs, self.ended, self.interrupted, self.in_flight, self.repeated))
+        print("# %s: %d runs, %d ended while they ran, %d with a partial report, %.2f s the slowest to end; %d named as resumed, "
+              "%d batches were in flight, %d contacts sent twice" % (self.options.how, self.options.runs, self.ended, self.reported,
+                                                                   self.slowest, self.interrupted, self.in_flight, self.repeated))
         print("# undisturbed: %.2f s, %d writes to Twenty; seed %d" % (self.duration, self.twenty_writes, self.options.seed))
         print("%d passed, %d failed" % (self.passed, self.failed))
         return self.failed != 0
@@ -262,11 +321,13 @@ class Torture:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--how", choices=("kill", "int", "power"), default="kill")
+    parser.add_argument("--how", choices=("kill", "int", "term", "deadline", "stop", "power"), default="kill")
     parser.add_argument("--runs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--contacts", type=int, default=600)
     parser.add_argument("--batch", type=int, default=40)
+    parser.add_argument("--within", type=float, help="seconds in which a stopped run must end")
+    parser.add_argument("--complete-every", type=int, default=1, help="after so many the next run completes it all")
     parser.add_argument("--keep", action="store_true", help="leave the folder")
     options = parser.parse_args()
     ground = Ground(options.contacts, options.batch)

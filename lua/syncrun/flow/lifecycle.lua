@@ -117,7 +117,7 @@ end
 local function finish(run, code, e)
 	local status = status_of(run, code, e)
 	local _, failed = err.try(run.ledger.finish, run.ledger, status,
-		status == "interrupted" and exits.interrupted.INT or code, run.result and run.result.totals)
+		status == "interrupted" and exits.interrupted[host.signal()] or code, run.result and run.result.totals)
 	if failed then log.error("%s", failed.message) end
 end
 

@@ -67,13 +67,19 @@ local function contact_line(db, snapshot, pos)
 		nth and ", " .. nth or ""), row
 end
 
+local function say_lost(say, lost, bullet)
+	if #lost > 0 then say("  %s Every contact", bullet) end
+	for _, one in ipairs(lost) do say("     - %s", M.plain(one.reason)) end
+end
+
 local function block(say, snapshot, phase, title, bullet, limit)
-	local db, n = snapshot.db, 0
+	local db, n, lost = snapshot.db, 0, snapshot:lost(phase)
 	local total = db:one("SELECT count(DISTINCT pos) AS n FROM finding WHERE phase = ?", phase).n
-	if total == 0 then return end
+	if total == 0 and #lost == 0 then return end
 	say(RULE)
 	say("%s", title)
 	say(RULE)
+	say_lost(say, lost, bullet)
 	local last
 	for row in db:each("SELECT pos, reason FROM finding WHERE phase = ? ORDER BY pos, system, rowid", phase) do
 		if row.pos ~= last then
@@ -149,8 +155,17 @@ local function covered(targets)
 	return (" (%s; skipped: %s)"):format(table.concat(done, ", "), table.concat(skipped, ", "))
 end
 
-local function say_end(say, t, good, systems)
+local function say_incomplete(say, run)
+	say "⚠️  INCOMPLETE - RUN THE SAME COMMAND AGAIN TO GO ON"
 	say(RULE)
+	say ""
+	for _, target in ipairs(run.targets) do say("%s: %s", target.label, M.plain(target:progress())) end
+end
+
+local function say_end(say, run, systems)
+	local t, good = run.result.totals, run.result.good
+	say(RULE)
+	if run.result.incomplete then return say_incomplete(say, run) end
 	say("%s", good and "✅ SUCCESS - ALL CONTACTS SYNCED AND VALIDATED" .. systems or "❌ ISSUES FOUND")
 	say(RULE)
 	say ""
@@ -176,7 +191,7 @@ function M.body(say, run, limit)
 	block(say, run.snapshot, "sync", "SYNC ERRORS", "❌", limit)
 	block(say, run.snapshot, "validate", "VALIDATION ISSUES", "⚠️ ", limit)
 	say_notes(say, run.snapshot, run.result.notes, limit)
-	say_end(say, run.result.totals, run.result.good, covered(run.session.targets))
+	say_end(say, run, covered(run.session.targets))
 end
 
 -- ---- files
@@ -256,12 +271,24 @@ local function each_contact(run)
 	end
 end
 
+-- What is wrong with every contact that goes to a system.
+local function reasons_of(run, phase)
+	local list = {}
+	for i, one in ipairs(run.snapshot:lost(phase)) do list[i] = one.reason end
+	return list
+end
+
+local function copy_of(reasons, row)
+	return json.array(row.bad and {} or table.move(reasons, 1, #reasons, 1, {}))
+end
+
 -- One line a contact, in the source's order: its state in every system.
 local function write_contacts(writer, run)
+	local lost = { sync = reasons_of(run, "sync"), validate = reasons_of(run, "validate") }
 	local finding = run.snapshot.db:each "SELECT pos, system, phase, kind, reason FROM finding ORDER BY pos, system, rowid"
 	local open, worst_of = finding(), worst_fates(run)
 	for row, systems in each_contact(run) do
-		local lists = { sync = json.array {}, validate = json.array {}, tolerated = {} }
+		local lists = { sync = copy_of(lost.sync, row), validate = copy_of(lost.validate, row), tolerated = {} }
 		while open and open.pos == row.pos do
 			if open.system == run.snapshot.label and open.phase == "validate" and not row.bad then
 				systems[open.system] = SOURCE_STATES[open.kind] or "invalid"
@@ -289,6 +316,10 @@ local function write_issues(writer, run)
 			line.actual, line.expected = row.actual or json.null, row.expected or json.null
 		end
 		writer:write(json.encode(line) .. "\n")
+	end
+	for row in snapshot.db:each "SELECT system, phase, reason FROM lost ORDER BY system, rowid" do
+		writer:write(json.encode { kind = "failed", system = row.system, phase = row.phase, reason = row.reason,
+			contacts = snapshot.total - snapshot.nbad } .. "\n")
 	end
 	for row in snapshot.db:each "SELECT system, k, name FROM extra ORDER BY system, k" do
 		writer:write(json.encode { kind = "extra", system = row.system, contact_id = row.k, name = row.name } .. "\n")

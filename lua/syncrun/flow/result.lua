@@ -14,6 +14,7 @@ local M = {}
 ---@field notes string[]
 ---@field exit integer
 ---@field good boolean
+---@field incomplete boolean it did not come to its end, and can be gone on with
 ---@field started_at string
 ---@field finished_at string
 
@@ -45,7 +46,7 @@ local function source_facts(run)
 	local last, cost = source.last or {}, source.cost or {}
 	local facts = { rows = run.snapshot.total, queries = cost.queries, bytes_processed = cost.bytes_processed,
 		bytes_billed = cost.bytes_billed, job = last.job, attempts = cost.attempts, retries = cost.retries,
-		unmapped_columns = json.array(run.unmapped) }
+		unmapped_columns = json.array(run.unmapped or {}) }
 	for name, value in pairs(source:subject()) do facts[name] = value end
 	return facts
 end
@@ -65,6 +66,7 @@ local function is_lost(run)
 end
 
 local function exit_of(run, totals)
+	if run.stop then return run.stop.exit end
 	if is_lost(run) then return (run:wrote() or is_late(run)) and exits.incomplete or exits.unreachable end
 	if run.source_lost then return exits.incomplete end
 	if totals.errors > 0 or totals.issues > 0 or run.absent then return exits.different end
@@ -80,7 +82,8 @@ function M.of(run)
 	local exit = exit_of(run, totals)
 	return {
 		totals = totals, systems = summaries(run), source = source_facts(run), notes = run.notes, exit = exit,
-		good = exit == exits.equal, started_at = run.started_at, finished_at = time.format(time.now(), 3),
+		good = exit == exits.equal, incomplete = run.stop ~= nil or exit == exits.incomplete,
+		started_at = run.started_at, finished_at = time.format(time.now(), 3),
 	}
 end
 

@@ -15,6 +15,7 @@ local result_of = require "syncrun.flow.result"
 local session_of = require "syncrun.flow.session"
 local snapshot_of = require "syncrun.flow.snapshot"
 local target_of = require "syncrun.flow.target"
+local stop_of = require "syncrun.flow.stop"
 local task = require "syncrun.task"
 local time = require "syncrun.time"
 
@@ -26,6 +27,7 @@ local M = {}
 ---@field snapshot syncrun.Snapshot
 ---@field targets syncrun.Target[] those that are configured
 ---@field ledger syncrun.Ledger
+---@field begun boolean? the first contacts of the source are there
 ---@field result syncrun.Result? once it is over
 ---@field notes string[]
 local Run = {}
@@ -60,6 +62,7 @@ local function open_targets(self)
 end
 
 local function say_head(self)
+	self.begun = true
 	report.head(self.say)
 	self.say(self.options.skip_sync and "Step 1: Skipped (--skip-sync)" or "Step 1: Syncing all contacts...")
 	self.say ""
@@ -169,9 +172,7 @@ function Run:validate()
 	look_back(self)
 end
 
---- The report, on standard output and in its files. Returns the exit code.
----@return integer
-function Run:report()
+local function report_all(self)
 	delta.note(self)
 	self.result = result_of.of(self)
 	delta.remember(self)
@@ -179,6 +180,12 @@ function Run:report()
 	report.files(self.options.report or self.folder, self)
 	if self.options.json then report.file(self.options.json, function(w) w:write(report.summary(self)) end) end
 	return self.result.exit
+end
+
+--- The report, on standard output and in its files: begun, it is completed whatever comes. Returns the exit code.
+---@return integer
+function Run:report()
+	return task.shielded(report_all, self)
 end
 
 --- Whether anything was sent to a target.
@@ -222,6 +229,8 @@ function M.within(options, tell)
 		return tell(self)
 	end)
 	task.shielded(function()
+		local stop = e and stop_of.of(e, options.deadline)
+		if stop then stop_of.report(self, stop) end
 		close(self)
 		code = lifecycle.leave(self, code, e)
 	end)

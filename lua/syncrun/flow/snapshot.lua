@@ -3,6 +3,7 @@
 local rows = require "syncrun.rows"
 local sql = require "syncrun.systems.sql"
 local sqlite = require "syncrun.sqlite"
+local task = require "syncrun.task"
 
 local M = {}
 
@@ -26,6 +27,7 @@ CREATE TABLE finding (
 	state TEXT             -- of the ledger, that this makes of the contact there
 );
 CREATE INDEX finding_pos ON finding (pos);
+CREATE TABLE lost (system TEXT NOT NULL, phase TEXT NOT NULL, reason TEXT NOT NULL); -- true of every good contact
 CREATE TABLE fate (pos INTEGER NOT NULL, system TEXT NOT NULL, field TEXT NOT NULL, fate TEXT NOT NULL,
 	note TEXT NOT NULL, stored TEXT, reason TEXT NOT NULL);
 CREATE TABLE owned (pos INTEGER NOT NULL, system TEXT NOT NULL, field TEXT NOT NULL, own TEXT NOT NULL, expected TEXT,
@@ -86,14 +88,27 @@ function Snapshot:seal()
 	return self.total
 end
 
+--- The snapshot will not be completed: it is what there is so far, of use for a report only.
+---@return integer total
+function Snapshot:cut_short()
+	self.total = self.db:one("SELECT count(*) AS n FROM source").n
+	self.nbad = self.db:one("SELECT count(*) AS n FROM bad").n
+	return self.total
+end
+
 local GOOD = "(SELECT 1 FROM bad WHERE bad.pos = source.pos)"
 
---- The good contacts in byte order of the key, as pages of model rows.
+--- The good contacts in byte order of the key, as pages of model rows. Before each page others get their turn: what goes
+--- through all contacts may not meet another wait.
 ---@param page_rows integer?
 ---@return fun(): syncrun.Rows?
 function Snapshot:pages(page_rows)
-	return self.db:scan_rows(("SELECT %s FROM source WHERE NOT EXISTS %s ORDER BY %s"):format(
+	local pages = self.db:scan_rows(("SELECT %s FROM source WHERE NOT EXISTS %s ORDER BY %s"):format(
 		sql.list(self.columns), GOOD, self.key), self.schema, page_rows or PAGE_ROWS)
+	return function()
+		task.sleep(0)
+		return pages()
+	end
 end
 
 --- Whether the snapshot has this contact.
@@ -118,10 +133,19 @@ function Snapshot:note(finding)
 		finding.kind, finding.field, finding.actual, finding.expected, finding.stored, finding.reason, finding.state)
 end
 
---- The same finding for every good contact.
-function Snapshot:note_all(finding)
-	self.db:run(([[INSERT INTO finding (pos, system, phase, kind, reason) SELECT pos, ?, ?, ?, ? FROM source
-		WHERE NOT EXISTS %s]]):format(GOOD), finding.system, finding.phase, finding.kind, finding.reason)
+--- A system was lost: that is wrong with every good contact.
+---@param label string
+---@param phase "sync"|"validate"
+---@param reason string
+function Snapshot:note_lost(label, phase, reason)
+	self.db:run("INSERT INTO lost VALUES (?, ?, ?)", label, phase, reason)
+end
+
+--- What is wrong with every good contact, as the systems were lost.
+---@param phase "sync"|"validate"
+---@return { system: string, reason: string }[]
+function Snapshot:lost(phase)
+	return self.db:query("SELECT system, reason FROM lost WHERE phase = ? ORDER BY system, rowid", phase)
 end
 
 --- A contact that is not synced at all: no system could be given what the mapping made of it, or a value is missing that
@@ -167,6 +191,7 @@ end
 ---@param writes boolean?
 function Snapshot:forget(system, writes)
 	self.db:run("DELETE FROM finding WHERE system = ? AND (phase <> 'sync' OR ?)", system, writes or false)
+	self.db:run("DELETE FROM lost WHERE system = ? AND (phase <> 'sync' OR ?)", system, writes or false)
 	self.db:run("DELETE FROM extra WHERE system = ?", system)
 end
 
@@ -234,6 +259,7 @@ end
 ---@param phase "sync"|"validate"
 ---@return integer
 function Snapshot:contacts(phase)
+	if #self:lost(phase) > 0 then return self.total end
 	return self.db:one("SELECT count(DISTINCT pos) AS n FROM finding WHERE phase = ?", phase).n
 end
 

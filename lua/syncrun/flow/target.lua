@@ -113,6 +113,16 @@ function Target:expected(model)
 	return self.plans.expected:apply(model)
 end
 
+--- How far this target is, in words.
+---@return string
+function Target:progress()
+	if self.judged then return "done" end
+	local written = self.counts.created + self.counts.updated
+	local looked = self.synced and self.snapshot.total or math.max(self.pass and self.pass.seen or 0, written)
+	return ("%d of %d contacts looked at, %d written, not read back%s"):format(looked, self.snapshot.total, written,
+		self.lost and (" (%s)"):format(self.lost.message) or "")
+end
+
 --- How many of the good contacts this target is through with.
 ---@return integer
 function Target:done()
@@ -144,11 +154,9 @@ function Target:lose(e)
 	self.lost = e
 	self.snapshot:forget(self.label)
 	if not self.synced then
-		self.snapshot:note_all { system = self.label, phase = "sync", kind = "failed",
-			reason = ("%s: %s"):format(self.label, e.message) }
+		self.snapshot:note_lost(self.label, "sync", ("%s: %s"):format(self.label, e.message))
 	end
-	self.snapshot:note_all { system = self.label, phase = "validate", kind = "failed",
-		reason = ("Not checked in %s"):format(self.label) }
+	self.snapshot:note_lost(self.label, "validate", ("Not checked in %s"):format(self.label))
 end
 
 return M

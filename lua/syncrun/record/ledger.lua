@@ -486,10 +486,12 @@ function Ledger:wrote(system, key)
 		key) ~= nil
 end
 
---- The last run that is over.
+--- The last run that is over and was not refused. A former one that is still called running was killed: it would hold the
+--- state folder's lock.
 ---@return table? row of the table run
 function Ledger:last_run()
-	return self.db:one "SELECT * FROM run WHERE status <> 'running' AND status <> 'refused' ORDER BY id DESC LIMIT 1"
+	return self.db:one([[SELECT * FROM run WHERE status <> 'refused' AND (status <> 'running' OR id IS NOT ?)
+		ORDER BY id DESC LIMIT 1]], self.run)
 end
 
 --- The contacts that a run left in any other state than verified, in order.

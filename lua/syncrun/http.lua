@@ -1,5 +1,6 @@
 --- HTTP: a client with limits and retries, and a small server. Waiting is invisible; a status is never an error.
 local c = require "_syncrun.http"
+local address = require "syncrun.url"
 local err = require "syncrun.err"
 local message = require "syncrun.http_message"
 local patience_of = require "syncrun.patience"
@@ -16,7 +17,7 @@ local UNSENT = { -- failures before a byte of the request could be sent: always 
 local IDEMPOTENT = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true }
 local RETRY_STATUS = { [408] = true, [429] = true, [502] = true, [503] = true, [504] = true }
 local FIRST = { tries = 3, budget = 3 } -- a server that was never reached is given up soon: its address may be wrong
-local PRIVATE = { authorization = true, cookie = true } -- a client's own headers that stay on its own host
+local STRIPPED = { authorization = true, cookie = true } -- by libcurl, when a redirect leads to another host
 
 M.escape, M.encode_query, M.decode_query = message.escape, message.encode_query, message.decode_query
 M.serve = require "syncrun.http_server".serve
@@ -63,15 +64,40 @@ local function first_set(a, b)
 	return b
 end
 
+-- Credentials over plain http are read by whoever stands on their way.
+local function refuse_exposed(client, url, merged)
+	if client.insecure or not address.is_exposed(url) then return end
+	local secret = url:find "^[^/]*//[^/?#]*@" and "the password of the URL"
+	for key, header in pairs(merged) do
+		secret = header.value ~= false and message.is_credential(key) and header.name or secret
+	end
+	if not secret then return end
+	local host = address.shown(url):match "^%a[%w+.-]*://([^/]*)" or ""
+	err.raise {
+		kind = "config", code = "insecure", exit = 2, message =
+			("'%s' is not sent to '%s' (plain http to another machine, %s); use https"):format(secret, client.name or host,
+				host),
+	}
+end
+
+-- Whether a redirect may be followed by libcurl: not where it would take credentials along to another host.
+local function may_follow(merged)
+	for key, header in pairs(merged) do
+		if header.value ~= false and message.is_credential(key) and not STRIPPED[key] then return false end
+	end
+	return true
+end
+
 -- What _syncrun.http wants to know of one request.
 local function prepare(client, o)
 	local method = o.method or "GET"
 	local url = request_url(client, o)
 	local foreign = client.base_url and origin(url) ~= origin(client.base_url)
 	local merged = {}
-	message.add_headers(merged, client.headers, foreign and PRIVATE or nil)
+	message.add_headers(merged, client.headers, foreign and message.is_credential or nil)
 	local body = request_body(o, merged)
 	message.add_headers(merged, o.headers)
+	refuse_exposed(client, url, merged)
 	local max_body = o.max_body
 	if not max_body then max_body = o.stream and 0 or client.max_body end
 	return {
@@ -86,7 +112,7 @@ local function prepare(client, o)
 		idle_timeout = first_set(o.idle_timeout, client.idle_timeout),
 		max_body = max_body,
 		compress = client.compress,
-		follow = first_set(o.follow, first_set(client.follow, true)),
+		follow = first_set(o.follow, first_set(client.follow, true)) and may_follow(merged),
 	}
 end
 
@@ -272,11 +298,13 @@ end
 --- Send a request and wait for the answer. Any status is an answer; only failures of transport raise: kind "http"
 --- (code "COULDNT_CONNECT", "PARTIAL_FILE" ...), "timeout" (code "connect", "idle", "total"), "limit" (code "body").
 --- Options: method, path or url, query, headers, body | json | form, timeout, idle_timeout, max_body, stream,
---- idempotent, retry, follow, on_attempt. The client's own Authorization and Cookie headers are sent to base_url's
---- host only. Repeated are idempotent requests (GET, HEAD, PUT, DELETE, OPTIONS) that failed retryably or were answered
---- 408, 429, 502, 503 or 504, and every request that was never sent; classify overrules both. A server that was never
---- reached at all is tried three times within three seconds.
---- After 10 s a line says what is waited for; `patience` (of syncrun.patience) is told then in the place of our own.
+--- idempotent, retry, follow, on_attempt. The client's own headers that carry credentials (Authorization, Cookie, …Key,
+--- …Token) are sent to base_url's host only; no redirect takes any along to another host; and none travels by plain http
+--- to another machine (kind config, code "insecure") unless the client was made `insecure`. Repeated are idempotent
+--- requests (GET, HEAD, PUT, DELETE, OPTIONS) that failed retryably or were answered 408, 429, 502, 503 or 504, and every
+--- request that was never sent; classify overrules both. A server that was never reached at all is tried three times
+--- within three seconds. After 10 s a line says what is waited for; `patience` (of syncrun.patience) is told then in the
+--- place of our own.
 ---@param o table
 ---@return syncrun.Response
 function Client:request(o)
@@ -358,7 +386,7 @@ M.RETRY = retry_of.POLICY
 --- Make a client. Options: base_url, headers, timeout (60 s in all), connect_timeout (10), idle_timeout (30), max_body
 --- (64 MiB), concurrency (8), rate ({tokens=, per=} or {every=, burst=}), retry ({tries=, base=, cap=, budget=, longest=,
 --- classify=function(res, e) -> "retry" | "fail" | nil, delay}) or false, name (for messages), compress, user_agent,
---- follow, on_attempt (function(info): client, method, path, status, attempt, elapsed, error, bytes_sent,
+--- follow, insecure, on_attempt (function(info): client, method, path, status, attempt, elapsed, error, bytes_sent,
 --- bytes_received; for the audit trail).
 ---@param o table?
 ---@return syncrun.HttpClient
@@ -370,7 +398,7 @@ function M.client(o)
 		name = o.name, base_url = o.base_url, headers = o.headers or {}, user_agent = o.user_agent or "syncrun",
 		timeout = o.timeout or 60, connect_timeout = o.connect_timeout or 10, idle_timeout = o.idle_timeout or 30,
 		max_body = o.max_body or 64 * MIB, compress = o.compress, follow = o.follow, on_attempt = o.on_attempt,
-		retry = retry, places = task.semaphore(o.concurrency or 8), turn = task.semaphore(1),
+		insecure = o.insecure, retry = retry, places = task.semaphore(o.concurrency or 8), turn = task.semaphore(1),
 	}, Client)
 	client:set_rate(o.rate)
 	return client

@@ -64,12 +64,20 @@ end
 --- Put headers into a table by lower-case name: {name=, value=}, over what was there.
 ---@param merged table
 ---@param headers table?
----@param skip table<string, true>? lower-case names that are left out
+---@param skip (fun(name: string): boolean)? lower-case names that are left out
 function M.add_headers(merged, headers, skip)
 	for name, value in pairs(headers or {}) do
 		local key = tostring(name):lower()
-		if not (skip and skip[key]) then merged[key] = { name = name, value = value } end
+		if not (skip and skip(key)) then merged[key] = { name = name, value = value } end
 	end
+end
+
+--- Does a header of this lower-case name carry credentials?
+---@param name string
+---@return boolean
+function M.is_credential(name)
+	return name:find "authorization$" ~= nil or name == "cookie" or name:find "api%-?key$" ~= nil
+		or name:find "token$" ~= nil or name:find "secret$" ~= nil
 end
 
 --- The headers as {name, value, name, value ...}, sorted; false leaves a header out, a list repeats it.

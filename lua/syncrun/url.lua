@@ -24,4 +24,33 @@ function M.shown(url)
 	return scheme .. authority:gsub("^.*@", "") .. path
 end
 
+--- Does the address lead to this machine?
+---@param url string
+---@return boolean
+function M.is_local(url)
+	local authority = (url:match(AUTHORITY) or ""):gsub("^.*@", "")
+	local host, port = authority:match "^(%[[%x:.]*%])(.*)$"
+	if not host then host, port = authority:lower():match "^([^:]*)(.*)$" end
+	if not port:find "^:?%d*$" then return false end
+	return host == "localhost" or host == "[::1]" or host:find "^127%.%d+%.%d+%.%d+$" ~= nil
+end
+
+local function scheme_of(url)
+	return (url:match(SCHEME) or ""):lower()
+end
+
+--- Can what is sent to the address be read on its way: is it plain http to another machine?
+---@param url string
+---@return boolean
+function M.is_exposed(url)
+	return scheme_of(url) == "http://" and not M.is_local(url)
+end
+
+--- Does what is sent to the address stay unread on its way: https, or http to this machine?
+---@param url string
+---@return boolean
+function M.is_private(url)
+	return scheme_of(url) == "https://" or (scheme_of(url) == "http://" and M.is_local(url))
+end
+
 return M

@@ -389,6 +389,15 @@ static bool build_headers(struct http_request *r, const struct http_options *o, 
 	return ok || err_no_memory(err);
 }
 
+// A proxy elsewhere cannot reach this machine's servers, but would read what is meant for them.
+static void find_proxy(struct http_request *r, const char *scheme, const char *host)
+{
+	if (!proxy_find(&r->proxy, scheme) || !proxy_is_this_machine(host) || proxy_is_this_machine(r->proxy.host))
+		return;
+	curl_easy_setopt(r->easy, CURLOPT_PROXY, "");
+	r->proxy.variable = NULL;
+}
+
 // Host and port for messages; the rest of a URL may hold secrets and is never shown.
 static bool name_peer(struct http_request *r, const struct http_options *o, struct err *err)
 {
@@ -405,7 +414,7 @@ static bool name_peer(struct http_request *r, const struct http_options *o, stru
 		err_set(err, ERR_USAGE, "url", "cannot parse the URL of '%s' (%s); give scheme, host and path",
 			o->name != NULL ? o->name : "http", rc != CURLUE_OK ? curl_url_strerror(rc) : "no host or no scheme");
 	if (ok)
-		proxy_find(&r->proxy, scheme);
+		find_proxy(r, scheme, host);
 	if (ok && curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
 		snprintf(r->peer, sizeof r->peer, "%s:%s", host, port);
 	snprintf(r->name, sizeof r->name, "%s", o->name != NULL ? o->name : r->peer);
@@ -466,6 +475,7 @@ static bool set_trust(CURL *easy)
 
 	if (file == NULL || file[0] == '\0')
 		file = getenv("SSL_CERT_FILE");
+	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2); // at least
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
 	return (file == NULL || file[0] == '\0' || curl_easy_setopt(easy, CURLOPT_CAINFO, file) == CURLE_OK) &&

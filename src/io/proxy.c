@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *setting(const char *scheme, const char **variable)
 {
@@ -39,6 +40,12 @@ static const char *host_of(const char *value, const char **end)
 		*end = colon != NULL ? colon : at + len;
 	}
 	return at;
+}
+
+bool proxy_is_this_machine(const char *host)
+{
+	return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+		   (strncmp(host, "127.", 4) == 0 && host[strspn(host, "0123456789.")] == '\0');
 }
 
 bool proxy_find(struct proxy *proxy, const char *scheme)

@@ -16,5 +16,7 @@ struct proxy {
 // HTTPS_PROXY, all_proxy and ALL_PROXY follow. Without a port it is 1080, that of an https proxy 443. Whether no_proxy
 // excepts a host is not looked at. False when none is named, or none that can be read.
 bool proxy_find(struct proxy *proxy, const char *scheme);
+// Is the host, "[...]" around an IPv6 address, this machine by its name or address?
+bool proxy_is_this_machine(const char *host);
 
 #endif

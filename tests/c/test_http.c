@@ -202,6 +202,10 @@ static void a_proxy_in_the_way_is_named(void **state)
 	assert_failure(ERR_HTTP, "COULDNT_CONNECT", true);
 	assert_string_equal(response.err.message,
 		"cannot connect to the proxy for 'peer' (connection refused by 127.0.0.1:1); is http_proxy right?");
+	setenv("http_proxy", "http://me:secret@proxy.invalid:3128", 1); // never for this machine
+	answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	assert_int_equal(response.err.kind, ERR_NONE);
+	setenv("http_proxy", "http://me:secret@127.0.0.1:1", 1);
 	setenv("no_proxy", "127.0.0.1", 1);
 	answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
 	assert_int_equal(response.err.kind, ERR_NONE);

@@ -395,6 +395,67 @@ t.test("http: Authorization never reaches another host, by redirect or by url", 
 	end)
 end)
 
+t.test("http: a redirect takes no other credentials along either", function()
+	local seen
+	with_server(function(req)
+		seen = req.headers
+		return {}
+	end, function(_, other)
+		with_server(function()
+			return { status = 302, headers = { Location = other.url } }
+		end, function(client)
+			t.eq(client:get("/").status, 302)
+			t.eq(client:get("/", { headers = { ["X-Api-Key"] = false, apikey = false, Cookie = "a=b" } }).status, 200)
+			t.eq({ seen["x-api-key"], seen.apikey, seen.cookie }, {})
+			seen = nil
+			client:request { url = other.url }
+			t.eq({ seen["x-api-key"], seen.apikey }, {})
+		end, { headers = { ["X-Api-Key"] = "abcdefgh", apikey = "abcdefgh" } })
+	end)
+end)
+
+t.test("http: credentials never travel by plain http to another machine", function()
+	local function refused(o, client)
+		local e = t.raises((client or http.client()).request, "config", client or http.client(), o)
+		t.eq({ e.code, e.exit }, { "insecure", 2 })
+		return e.message
+	end
+	local url = "http://crm.example.invalid/x?key=canary-query"
+	t.eq(refused { url = url, headers = { authorization = "Bearer canary" } },
+		"'authorization' is not sent to 'crm.example.invalid' (plain http to another machine, crm.example.invalid); "
+			.. "use https")
+	for _, name in ipairs { "Proxy-Authorization", "Cookie", "apikey", "X-Api-Key", "X-Auth-Token", "Client-Secret" } do
+		t.contains(refused { url = url, headers = { [name] = "canary" } }, "'" .. name .. "' is not sent")
+	end
+	t.contains(refused { url = "http://me:canary@crm.example.invalid/" }, "'the password of the URL' is not sent")
+	for _, base_url in ipairs {
+		"http://10.0.0.1", "http://[fe80::1]:80/", "http://127.0.0.1.example.invalid", "HTTP://X.invalid",
+		"http://localhost.example.invalid", "http://localhost:80@x.invalid", "http://127.0.0.1@x.invalid",
+	} do
+		refused({ path = "/" }, http.client { base_url = base_url, headers = { Authorization = "Bearer canary" } })
+	end
+end)
+
+t.test("http: what may travel: nothing secret, to this machine, by https, or where a client is insecure", function()
+	local function reaches(client, o) t.eq(t.raises(client.request, "http", client, o).kind, "http") end
+	local quick, key = { retry = false, timeout = 5 }, { Authorization = "Bearer canary" }
+	local function client(more)
+		local o = { headers = key }
+		for _, list in ipairs { quick, more or {} } do
+			for k, v in pairs(list) do o[k] = v end
+		end
+		return http.client(o)
+	end
+	reaches(client { headers = {} }, { url = "http://x.invalid" })
+	reaches(client(), { url = "http://x.invalid", headers = { Authorization = false } })
+	reaches(client(), { url = "http://127.0.0.1:1" })
+	reaches(client(), { url = "http://127.10.20.30:1" })
+	reaches(client(), { url = "HTTP://LOCALHOST:1/x" })
+	reaches(client(), { url = "http://[::1]:1" })
+	reaches(client(), { url = "https://x.invalid" })
+	reaches(client { insecure = true }, { url = "http://x.invalid" })
+end)
+
 t.test("http: a redirect to another scheme than http is refused", function()
 	with_server(function() return { status = 302, headers = { Location = "ftp://127.0.0.1/x" } } end, function(client)
 		t.eq(t.raises(client.get, "http", client, "/").code, "UNSUPPORTED_PROTOCOL")

@@ -415,7 +415,7 @@ end)
 
 test("a scan that loses people raises; a misspelt field is found before", function()
 	local fields = json.array {}
-	for _, column in ipairs(system("http://x", "k"):projection()) do
+	for _, column in ipairs(system("http://127.0.0.1:1", "k"):projection()) do
 		fields[#fields + 1] = { id = "f", name = column.twenty, type = column.kind }
 	end
 	local function page(edges, total, more)
@@ -593,14 +593,14 @@ test("the pace keeps to the server's rule: no call is refused, and none waits wi
 end)
 
 test("20,000 new people: 103 calls that are announced, and a set-up and a look before them", function()
-	local target = twenty.new({ url = "http://x", key = "k" }, MAPPING)
+	local target = twenty.new({ url = "http://127.0.0.1:1", key = "k" }, MAPPING)
 	t.eq(target.reader:calls(20000), 3)
 	t.eq({ target.reader:calls(0), target.reader:calls(1000), target.reader:calls(1001) }, { 1, 1, 2 })
 	t.eq(target.reader:calls(100000), 26)
 	t.eq(target.client.pace:estimate(20000 / 200 + 3), "103 requests at 100 a minute: about 1 min")
 	t.eq(target.client.pace:estimate(1), "1 request at 100 a minute: about 1 s")
 	t.eq(target.client.pace:estimate(0), nil)
-	t.eq(system("http://x", "k").client.pace:estimate(103), nil) -- without a limit nothing is said
+	t.eq(system("http://127.0.0.1:1", "k").client.pace:estimate(103), nil) -- without a limit nothing is said
 end)
 
 test("waiting for the limit is told", function()
@@ -684,12 +684,34 @@ end)
 test("a mapping that Twenty cannot take is refused", function()
 	local function bad(fields, part)
 		table.insert(fields, 1, { "id", "text" })
-		t.raises(function() twenty.new({ url = "http://x", key = "k" }, mapping.compile { key = "id", fields = fields }) end,
-			part)
+		t.raises(function()
+			twenty.new({ url = "http://127.0.0.1:1", key = "k" }, mapping.compile { key = "id", fields = fields })
+		end, part)
 	end
 	bad({ { "code", "text", to = { twenty = { "code", "SELECT" } } } }, "needs options")
 	bad({ { "raw", "bytes" } }, "cannot take a bytes")
-	t.eq((select(2, err.try(twenty.new, { url = "http://x" }, MAPPING))).exit, 2)
+	t.eq((select(2, err.try(twenty.new, { url = "http://127.0.0.1:1" }, MAPPING))).exit, 2)
+end)
+
+-- ---- the way there
+
+test("the key goes by plain http to this machine only, or where the settings say so", function()
+	local function new(url, insecure)
+		return err.try(twenty.new, { url = url, key = "canary-key", insecure = insecure }, MAPPING)
+	end
+	local _, e = new "http://me:canary@crm.example.invalid/x?token=canary"
+	t.eq({ e.kind, e.exit, e.code }, { "config", 2, "insecure" })
+	t.contains(e.message, "TWENTY_API_URL is 'http://crm.example.invalid/x', and the API key is not sent")
+	for _, url in ipairs { "http://10.1.2.3:3000", "http://crm", "HTTP://crm" } do
+		for _, no in ipairs { false, "false", "0" } do t.eq(select(2, new(url, no)).code, "insecure") end
+		for _, yes in ipairs { true, "true", "1" } do t.ok(new(url, yes)) end
+	end
+	for _, url in ipairs { "https://crm.invalid", "http://localhost:3000", "http://127.0.0.1", "http://[::1]:80" } do
+		t.ok(new(url))
+	end
+	t.contains(select(2, new("http://crm", "perhaps")).message, "is true or false, not 'perhaps'")
+	t.eq(t.raises(new("http://x.invalid", true).client.http.get, "http", new("http://x.invalid", true).client.http, "/",
+		{ retry = false }).code, "COULDNT_RESOLVE_HOST")
 end)
 
 -- ---- real people

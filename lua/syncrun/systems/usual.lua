@@ -50,9 +50,11 @@ return {
 	},
 	twenty = {
 		settings = twenty,
-		variables = { url = { "TWENTY_API_URL" }, key = { "TWENTY_API_KEY", "TWENTY_CRM_API_KEY" } },
+		variables = { url = { "TWENTY_API_URL" }, key = { "TWENTY_API_KEY", "TWENTY_CRM_API_KEY" },
+			insecure = { "TWENTY_INSECURE" } },
 		secrets = { "key" }, addresses = { url = url.shown },
-		kept = { "default_region", "rate", "batch", "page_rows", "timeout", "duplicate_email", "adopt", "revive" },
+		kept = { "insecure", "default_region", "rate", "batch", "page_rows", "timeout", "duplicate_email", "adopt",
+			"revive" },
 		absent = "TWENTY_API_URL is not set",
 	},
 	supabase = {

@@ -290,6 +290,7 @@ function M.new(config, name)
 		http = http.client {
 			base_url = config.url, name = name, timeout = config.timeout or 120, idle_timeout = config.timeout or 60,
 			max_body = 64 * 2 ^ 20, headers = { Authorization = "Bearer " .. config.key }, follow = false,
+			insecure = config.insecure,
 		},
 	}, Client)
 end

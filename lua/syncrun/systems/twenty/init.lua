@@ -1,5 +1,6 @@
 --- Twenty CRM as a target: people of a workspace. Metadata by REST, records by GraphQL. What each duty needs stands in
 --- systems/twenty/: client (requests, errors, pace), metadata (the person's fields), fields (types), reader, writer.
+local address = require "syncrun.url"
 local err = require "syncrun.err"
 local client = require "syncrun.systems.twenty.client"
 local fields = require "syncrun.systems.twenty.fields"
@@ -49,6 +50,31 @@ local function choice(config, name, default)
 	return value
 end
 
+local YES = { [true] = true, ["true"] = true, ["1"] = true }
+local NO = { [false] = true, ["false"] = true, ["0"] = true }
+
+-- Whether the key may travel where others can read it. In the environment yes and no are words.
+local function is_insecure(config)
+	local value = config.insecure
+	if value == nil or NO[value] then return false end
+	if YES[value] then return true end
+	err.raise { kind = "config", exit = 2, message = ("twenty.insecure (TWENTY_INSECURE) is true or false, not '%s'")
+		:format(tostring(value)) }
+end
+
+local function check_way(url, insecure)
+	if not address.is_exposed(url) then return end
+	local shown = address.shown(url)
+	if insecure then
+		log.warn("CRM: the API key and every contact travel unencrypted to '%s' (twenty.insecure); who stands on the way "
+			.. "reads them, and can use the key", shown)
+		return
+	end
+	err.raise { kind = "config", code = "insecure", exit = 2, message = ("TWENTY_API_URL is '%s', and the API key is not "
+		.. "sent unencrypted to another machine; use https, or set twenty.insecure = true (TWENTY_INSECURE=true) where "
+		.. "nobody else is on the way"):format(shown) }
+end
+
 -- Waiting for the limit is said, once in a while.
 local function say_waiting(self)
 	local said
@@ -63,13 +89,16 @@ end
 --- A system over the people of one workspace. Config: url, key; default_region (of telephones without a country's code:
 --- "US", or a calling code "+1"; without it they are lost); batch (200 people a write), page_rows (people a read),
 --- rate ({tokens = 95, every = 0.61}: a burst, then one call each so many seconds; false: none), timeout (seconds);
---- duplicate_email ("reject", "additional"), adopt (false), revive ("all", "ours", "never"): see lua/README.md.
+--- insecure (true: the key by plain http to another machine), duplicate_email ("reject", "additional"), adopt (false),
+--- revive ("all", "ours", "never"): see lua/README.md.
 ---@param config table
 ---@param mapping syncrun.Mapping
 ---@return syncrun.TwentySystem
 function M.new(config, mapping)
 	need(config, "url", "TWENTY_API_URL")
 	need(config, "key", "TWENTY_API_KEY")
+	config.insecure = is_insecure(config)
+	check_way(config.url, config.insecure)
 	local self = setmetatable({
 		settings = { duplicate_email = choice(config, "duplicate_email", "reject"), adopt = choice(config, "adopt", false),
 			revive = choice(config, "revive", "all") },

@@ -10,6 +10,7 @@ local RATE = {
 return {
 	url = { types = { "text" } },
 	key = { types = { "text" } },
+	insecure = { types = { "boolean" } }, -- the key by plain http to another machine
 	default_region = { types = { "text" } },
 	rate = RATE,
 	batch = { types = { "integer" }, min = 1, max = 200 },

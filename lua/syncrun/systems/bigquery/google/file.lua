@@ -1,4 +1,5 @@
 -- Google credential files: reading one, judging it, registering its secrets. Knows nothing of tokens or requests.
+local address = require "syncrun.url"
 local err = require "syncrun.err"
 local files = require "syncrun.file"
 local json = require "syncrun.json"
@@ -177,11 +178,7 @@ end
 ---@param url string
 ---@return boolean
 function M.is_safe(url)
-	local scheme, rest = url:match "^(%a+)://([^/?#]+)"
-	if not scheme or rest:find("@", 1, true) then return false end
-	if scheme:lower() == "https" then return true end
-	local host = rest:match "^(%[.-%])" or rest:match "^[^:]*"
-	return scheme:lower() == "http" and (host == "localhost" or host == "[::1]" or host:find "^127%.%d+%.%d+%.%d+$" ~= nil)
+	return not url:find "^[^/]*//[^/?#]*@" and address.is_private(url)
 end
 
 --- Is this URL at the address that cloud machines keep their own metadata at? It never leaves the machine's host.

@@ -1,8 +1,10 @@
 --- Google credentials: found as Google's own clients find them, turned into bearer tokens that are renewed in time.
 --- Knows nothing of BigQuery.
+local address = require "syncrun.url"
 local err = require "syncrun.err"
 local file_reader = require "syncrun.systems.bigquery.google.file"
 local grants = require "syncrun.systems.bigquery.google.grants"
+local log = require "syncrun.log"
 local task = require "syncrun.task"
 local time = require "syncrun.time"
 
@@ -106,8 +108,19 @@ local function nothing_found(dir)
 	}
 end
 
+-- The metadata server speaks http only; at its own address it does not leave the machine's host.
+local function warn_when_elsewhere(host)
+	local url = "http://" .. host
+	if file_reader.is_link_local(url) or address.is_local(url) or host:find "^metadata%.google%.internal%.?:?%d*$" then
+		return
+	end
+	log.warn("Google's tokens come unencrypted from '%s' (GCE_METADATA_HOST); who stands on the way can use them",
+		address.shown(url))
+end
+
 local function from_metadata(options, dir)
 	local host = options.metadata_host or M.METADATA
+	warn_when_elsewhere(host)
 	local server = grants.metadata(host, options)
 	local found = options.metadata_host ~= nil -- it was named: the request itself says what is wrong with it
 	return credentials_new {

@@ -58,6 +58,9 @@ kept_as_additional() {
 	expect_eq "$(writes)" "$before" "writes of a second run"
 	sync_crm --skip-sync
 	expect_exit 0
+	run --lua "$scripts" -e 'local look = require "syncrun.flow.inspect".open { config = "config.lua" }
+		print(#look:validate("c0002").CRM, look:explain("c0002", "email").systems[1].verdict)'
+	expect_line "$out" "0	equal"
 	sync_crm --only c0002
 	expect_exit 0
 	expect_eq "$(writes)" "$before" "writes of a run over the one"

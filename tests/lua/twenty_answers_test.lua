@@ -139,7 +139,6 @@ end
 
 test("people of any types", function()
 	local good, bad = sweep(people(1, 2, { total = 2 }), 200, with_metadata(function(target)
-		target.reader.demoted = { ["c-1"] = "q@b.cc" }
 		target:close()
 		local found = lib.all_of(target:scan())
 		target:fetch { "c-1", "c-2" }

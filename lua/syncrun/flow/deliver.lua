@@ -49,6 +49,13 @@ local function read_back(d, keys)
 	return found, reading
 end
 
+-- Whether what was found is the contact as it should be.
+local function is_there(d, expected, i, found, j)
+	if d.judge:is_gone(found, j) then return false end
+	if d.system.amend then d.system:amend(expected, i, found, j) end
+	return d.judge:is_equal(expected, i, found, j)
+end
+
 -- Read the batch's contacts back: those that are there as expected are done; the rest in two batches by what is needed.
 local function reconcile(d, batch, attempt)
 	local expected = d.compare:apply(batch.model)
@@ -59,7 +66,7 @@ local function reconcile(d, batch, attempt)
 	local update = { model = rows.new(batch.model:schema()), actual = rows.new(found:schema()), reading = reading }
 	for i, key in ipairs(keys) do
 		local j = at[key]
-		if j and not d.judge:is_gone(found, j) and rows.equal(expected, i, found, j, expected:schema():names()) then
+		if j and is_there(d, expected, i, found, j) then
 			there[#there + 1] = key
 		elseif j then
 			update.model:append(batch.model, i)

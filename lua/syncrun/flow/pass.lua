@@ -183,12 +183,15 @@ end
 -- ---- what one step of the merge found
 
 local function handle_differing(self, pair, e_page, model, a_page)
-	local key = e_page:text(pair.e, self.target.key)
+	local key, target = e_page:text(pair.e, self.target.key), self.target
+	if target:amend(e_page, pair.e, a_page, pair.a) and target.judge:is_equal(e_page, pair.e, a_page, pair.a) then
+		target.counts.same = target.counts.same + 1
+		return
+	end
 	if self.writing and may_send(self, "update", key, e_page, pair.e, model) then
 		return queue(self, "update", model, pair.e, a_page, pair.a)
 	end
-	local verdict = self.target.judge:contact(e_page, pair.e, a_page, { pair.a })
-	self.target:note_verdict(key, verdict, a_page)
+	target:note_verdict(key, target.judge:contact(e_page, pair.e, a_page, { pair.a }), a_page)
 end
 
 local function handle_missing(self, i, e_page, model)

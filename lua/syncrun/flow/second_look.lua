@@ -22,7 +22,10 @@ end
 local function judge_again(target, expected, found, at)
 	for i = 1, #expected do
 		local key = expected:text(i, target.key)
-		local verdict = target.judge:contact(expected, i, found, at[key] or {})
+		local list = at[key] or {}
+		local alive = target.judge:alive(found, list)
+		if #alive == 1 then target:amend(expected, i, found, alive[1]) end
+		local verdict = target.judge:contact(expected, i, found, list)
 		if verdict.state == "verified" then target.counts.same = target.counts.same + 1 end
 		target:note_verdict(key, verdict, found)
 	end

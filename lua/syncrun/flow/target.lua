@@ -123,6 +123,16 @@ function Target:progress()
 		self.lost and (" (%s)"):format(self.lost.message) or "")
 end
 
+--- A rule of the system may change what is expected of a contact, seeing what is there.
+---@param expected syncrun.Rows its row i may be changed
+---@param i integer
+---@param found syncrun.Rows
+---@param j integer
+---@return boolean whether it was changed
+function Target:amend(expected, i, found, j)
+	return self.system.amend ~= nil and self.system:amend(expected, i, found, j)
+end
+
 --- How many of the good contacts this target is through with.
 ---@return integer
 function Target:done()

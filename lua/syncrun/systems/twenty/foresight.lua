@@ -174,17 +174,6 @@ end
 
 -- ---- what follows for the rows that were read
 
--- An address that is kept as an additional one counts as held: the row that was read shows it as the mapping expects it.
-local function show_demoted(self, t)
-	if not t then return end
-	local email = sql.name(self.email.name)
-	for key, address in pairs(self.demoted) do
-		self.db:run(([[UPDATE %s SET %s = ?1 WHERE %s = ?2 AND %s = '' AND json_valid(%s)
-			AND EXISTS (SELECT 1 FROM json_each(%s) WHERE value = ?1)]]):format(t.name, email, sql.name(self.key), email,
-			sql.name(self.email.additional), sql.name(self.email.additional)), address, key)
-	end
-end
-
 -- An adopted person gets the contact's key, and differs from it whatever else they hold.
 local function show_adopted(self)
 	for key, id in pairs(self.adopted) do
@@ -239,7 +228,6 @@ function Look:judge()
 	if self.by_key then fetch_holders(self) else note_holders(self, t) end
 	judge_contenders(self)
 	judge_conflicts(self, conflicts(self))
-	show_demoted(self, t)
 	show_adopted(self)
 	return self.refused
 end

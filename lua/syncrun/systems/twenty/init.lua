@@ -9,6 +9,7 @@ local log = require "syncrun.log"
 local metadata = require "syncrun.systems.twenty.metadata"
 local probe = require "syncrun.systems.twenty.probe"
 local reader = require "syncrun.systems.twenty.reader"
+local shared_email = require "syncrun.systems.twenty.shared_email"
 local time = require "syncrun.time"
 local writer = require "syncrun.systems.twenty.writer"
 
@@ -175,7 +176,7 @@ local function calls_of(self, look, releases, by_key)
 end
 
 local function begin(self, look, o)
-	self.reader.demoted, self.writer.demoted = look.demoted, look.demoted
+	self.demoted, self.writer.demoted = look.demoted, look.demoted
 	local demoted = 0
 	for _ in pairs(look.demoted) do demoted = demoted + 1 end
 	if demoted > 0 then
@@ -203,6 +204,16 @@ function System:foresee(spool, o)
 		return refused
 	end
 	return look
+end
+
+--- Where two contacts have one e-mail, one of them may have it as an additional one: then no primary one is expected.
+---@param expected syncrun.Rows its row i is changed
+---@param i integer
+---@param found syncrun.Rows
+---@param j integer
+---@return boolean whether it was changed
+function System:amend(expected, i, found, j)
+	return shared_email.amend(self, expected, i, found, j)
 end
 
 --- Who of Twenty's people changed this one last, and when: nil when it was no person, or a page of a scan, which does

@@ -76,7 +76,7 @@ end
 ---@return syncrun.TwentyReader
 function M.new(client, columns, page_rows)
 	local self = setmetatable({ client = client, page_rows = page_rows, page_max = math.huge, key = columns[1],
-		phones = {}, demoted = {} }, Reader)
+		phones = {} }, Reader)
 	local changed = has_owned(columns) and CHANGED_QUERY or nil
 	self.first_query, self.next_query = query_of(columns, true, changed), query_of(columns, false, changed)
 	self.key_query = query_of(columns, true, CHANGED_QUERY)
@@ -90,26 +90,6 @@ function Reader:schema()
 	return self.plan:schema()
 end
 
--- Whether an address stands in a list of additional ones, as JSON text.
-local function is_among(text, address)
-	local list = text and json.decode(text)
-	for _, other in ipairs(json.is_array(list) and list or {}) do
-		if other == address then return true end
-	end
-	return false
-end
-
--- An address that another contact keeps, and this one has as an additional one, counts as held (see foresight).
-local function show_demoted(self, page)
-	if not next(self.demoted) then return end
-	for i = 1, #page do
-		local address = self.demoted[page:text(i, self.key.name)]
-		if address and page:text(i, self.email.name) == "" and is_among(page:text(i, self.email.additional), address) then
-			page:set(i, self.email.name, address)
-		end
-	end
-end
-
 -- A calling code without a number is no telephone (a workspace may have a default code).
 local function project(self, raw)
 	local page = self.plan:apply(raw)
@@ -120,7 +100,6 @@ local function project(self, raw)
 			end
 		end
 	end
-	show_demoted(self, page)
 	return page
 end
 

@@ -54,7 +54,8 @@ function Fake:scan()
 	if self.on_scan then self:on_scan() end
 	local keys, at = {}, 0
 	for key in pairs(self.held) do keys[#keys + 1] = key end
-	table.sort(keys, self.ordered and nil or function(a, b) return a > b end)
+	local ordered = self.ordered
+	table.sort(keys, function(a, b) if ordered then return a < b end return a > b end)
 	return function()
 		local part = table.move(keys, at + 1, math.min(at + 3, #keys), 1, {})
 		at = at + #part
@@ -88,38 +89,42 @@ end
 
 function Fake:close() self.closed = true end
 
---- A source over a list of records. o: pages (rows a page), filter, on_scan, version (fn(): string?), missing (columns).
+local Source = {}
+Source.__index = Source
+
+--- A source over a list of records. o: filter, on_scan (fn()), version (fn(): string?), and whatever of the contract's hooks.
 function M.source(schema, records, o)
-	local self = { kind = "fake", name = "fake_source", label = "Source", records = records, cost = {} }
+	local self = { kind = "fake", name = "fake_source", label = "Source", schema = schema, records = records, cost = {} }
 	for name, value in pairs(o or {}) do self[name] = value end
-	function self:check() return self.problems or {} end
-	function self:title() return self.label .. ".contacts" end
-	function self:subject() return { table = "contacts", where = self.filter or "" } end
-	function self:close() self.closed = true end
-	function self:describe()
-		local columns = {}
-		for i, name in ipairs(schema:names()) do columns[i] = { name = name, type = schema:type(name) } end
-		return { columns = columns, rows = #self.records, version = self.version and self:version() or nil }
+	return setmetatable(self, Source)
+end
+
+function Source:check() return self.problems or {} end
+function Source:title() return self.label .. ".contacts" end
+function Source:subject() return { table = "contacts", where = self.filter or "" } end
+function Source:close() self.closed = true end
+
+function Source:describe()
+	local columns = {}
+	for i, name in ipairs(self.schema:names()) do columns[i] = { name = name, type = self.schema:type(name) } end
+	return { columns = columns, rows = #self.records, version = self.version and self:version() or nil }
+end
+
+function Source:scan(selection)
+	self.selection = selection
+	if self.on_scan then self:on_scan() end
+	local wanted, list, at = {}, {}, 0
+	for _, id in ipairs(selection.only or {}) do wanted[id] = true end
+	for _, record in ipairs(self.records) do
+		if not selection.only or wanted[record.id] then list[#list + 1] = record end
 	end
-	function self:scan(selection)
-		self.selection = selection
-		if self.on_scan then self:on_scan() end
-		local wanted, list, at = {}, {}, 0
-		for _, id in ipairs(selection.only or {}) do wanted[id] = true end
-		for _, record in ipairs(self.records) do
-			if not selection.only or wanted[record.id] then list[#list + 1] = record end
-		end
-		return function()
-			if at >= math.min(#list, selection.limit or #list) then return nil end
-			local page = rows.new(schema)
-			for _ = 1, math.min(3, #list - at, (selection.limit or #list) - at) do
-				at = at + 1
-				page:add(list[at])
-			end
-			return page
-		end
+	local n = math.min(#list, selection.limit or #list)
+	return function()
+		local page = rows.new(self.schema)
+		for i = at + 1, math.min(at + 3, n) do page:add(list[i]) end
+		at = at + #page
+		return #page > 0 and page or nil
 	end
-	return self
 end
 
 return M

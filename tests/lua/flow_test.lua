@@ -1,0 +1,393 @@
+-- The flow over a table-backed system: what a run writes, judges, keeps and says, whatever the system does meanwhile.
+local err = require "syncrun.err"
+local json = require "syncrun.json"
+local t = require "syncrun.test"
+local world = require "lua.lib.fake_world"
+
+local function test(name, fn) t.test("flow: " .. name, fn) end
+
+local function same_as_source(w, label)
+	local held = w.held[label or "Fake"]
+	for _, record in ipairs(w.records) do
+		local row = t.ok(held[record.id], record.id .. " is not there")
+		t.eq({ row.who, row.mail, row.at }, { record.who, record.mail, record.updated_at }, record.id)
+	end
+end
+
+test("a first load writes everything, reads it back and proves it; the next run writes nothing", function()
+	local w <close> = world.new { records = world.records(11) }
+	t.eq(w:full(), 0)
+	same_as_source(w)
+	local r = w.run.result
+	t.eq(r.totals, { total = 11, synced = 11, validated = 11, errors = 0, issues = 0 })
+	t.eq({ w.systems.Fake.asked.scan, w.systems.Fake.asked.write }, { 2, 3 }) -- batches of four
+	t.eq({ #w.contacts, w:state "c07", w:state("c07", "Source") }, { 11, "verified", "verified" })
+	t.eq(w:ledger "SELECT state, count(*) AS n FROM state GROUP BY 1", { { state = "verified", n = 11 } })
+	t.eq(w:full(), 0)
+	t.eq({ w.systems.Fake.asked.scan, w.systems.Fake.asked.write }, { 1, 0 })
+	t.ok(w.systems.Fake.closed and w.source.closed)
+end)
+
+test("what differs is changed, what is missing created, the rest left alone", function()
+	local w <close> = world.new { records = world.records(6) }
+	w:full()
+	w.held.Fake.c02.mail, w.held.Fake.c05 = "edited", nil
+	t.eq(w:full(), 0)
+	same_as_source(w)
+	t.eq({ w.run.targets[1].counts.created, w.run.targets[1].counts.updated, w.run.targets[1].counts.same }, { 1, 1, 6 })
+end)
+
+test("--skip-sync writes nothing and names every difference", function()
+	local w <close> = world.new { records = world.records(6) }
+	w:full()
+	w.held.Fake.c02.mail, w.held.Fake.c05 = "edited", nil
+	t.eq(w:full { skip_sync = true }, 1)
+	t.eq(w.run.result.totals, { total = 6, synced = "not run", validated = 4, errors = 0, issues = 2 })
+	t.eq({ w:state "c02", w:state "c05", w:state "c01" }, { "mismatched", "missing", "verified" })
+	t.eq(w:lines "c02", { 'Fake: mail is "edited", expected "2@example.com"' })
+	t.eq(w:lines "c05", { "Missing in Fake" })
+	t.eq(w.systems.Fake.asked.write, 0)
+	t.eq(w.systems.Fake.intent, { write = false })
+end)
+
+test("a system without key order is read whole and sorted here; people without a key are extras", function()
+	local w <close> = world.new { records = world.records(7), target = { ordered = false, name_column = "who" } }
+	w.held.Fake[""] = { id = "", who = "By hand" }
+	w.held.Fake.zz = { id = "zz", who = "Old" }
+	t.eq(w:full(), 0)
+	same_as_source(w)
+	t.eq(w.run.result.systems[2].counts.extra, 1)
+	local extras = {}
+	for i, line in ipairs(w.issues) do
+		extras[i] = table.concat({ line.kind, line.contact_id, line.name ~= json.null and line.name or "" }, " ")
+	end
+	table.sort(extras)
+	t.eq(extras, { "extra  By hand", "extra zz " })
+	t.eq(w:full { strict_extras = true }, 1)
+end)
+
+test("a refused contact is found by halves; the others of its batch arrive", function()
+	local w <close> = world.new { records = world.records(8), target = { refuse = function(key)
+		return key == "c03" and "no third one" or nil
+	end } }
+	t.eq(w:full(), 1)
+	t.eq({ w:state "c03", w:state "c02", w:state "c04" }, { "rejected", "verified", "verified" })
+	t.eq(w:lines "c03", { "Fake: no third one", "Missing in Fake" })
+	t.eq(w.run.result.totals.errors, 1)
+	t.eq(w:ledger "SELECT key, state FROM state WHERE state <> 'verified'", { { key = "c03", state = "rejected" } })
+end)
+
+test("an answer that does not come is found out by reading, nothing is sent twice", function()
+	local lost, written = true, {}
+	local w <close> = world.new { records = world.records(4), target = {
+		after_write = function(_, key)
+			written[#written + 1] = key
+			if lost and #written == 4 then
+				lost = false
+				err.raise { kind = "timeout", message = "no answer", unknown = true, retryable = true }
+			end
+		end,
+	} }
+	t.eq(w:full(), 0)
+	t.eq(written, { "c01", "c02", "c03", "c04" })
+	t.eq(w.systems.Fake.asked.fetch, 1)
+end)
+
+test("what is there already when it was to be created is not created again", function()
+	local w <close> = world.new { records = world.records(4), target = {
+		before_write = function(self, batch, mode)
+			if mode ~= "create" or self.held.c01 then return end
+			for _, row in batch.rows:each() do -- it lands, and the request is repeated below us
+				self.held[row.id] = { id = row.id, who = row.who, mail = row.mail, at = row.at }
+			end
+			err.raise { kind = "http", message = "duplicate", reject = true, exists = true }
+		end,
+	} }
+	t.eq(w:full(), 0)
+	t.eq(w.systems.Fake.asked.write, 1)
+	same_as_source(w)
+end)
+
+test("a system that goes away for a moment is looked at anew, one that stays away is lost", function()
+	local times = 0
+	local w <close> = world.new { records = world.records(3), target = { on_scan = function()
+		times = times + 1
+		if times == 1 then err.raise { kind = "http", message = "gone for a moment", retryable = true } end
+	end } }
+	t.eq(w:full(), 0)
+	same_as_source(w)
+	local v <close> = world.new { records = world.records(3), labels = { "Good", "Bad" }, target = {
+		on_scan = function(self)
+			if self.label == "Bad" then err.raise { kind = "http", message = "gone for good" } end
+		end,
+	} }
+	t.eq(v:full(), 5)
+	same_as_source(v, "Good")
+	t.eq({ v:state("c01", "Good"), v:state("c01", "Bad") }, { "verified", "unread" })
+	t.contains(v:lines("c01")[1], "Bad: gone for good")
+	t.eq(v.run.result.systems[3].lost, "gone for good")
+	t.eq(v:ledger("SELECT status, exit FROM run")[1], { status = "incomplete", exit = 5 })
+end)
+
+test("an unreachable system ends the run before anything is written: exit 3", function()
+	local w <close> = world.new { records = world.records(3), target = { away = "nobody answers" } }
+	t.eq(w:full(), 3)
+	t.eq(w.held.Fake, {})
+	t.eq(w:ledger("SELECT status, exit FROM run")[1], { status = "refused", exit = 3 })
+end)
+
+test("a misfit is exit 2, what is only worth saying stops nothing, what makes itself is made", function()
+	local misfit = { what = "column x is missing", sql = { "ADD x" } }
+	local w <close> = world.new { records = world.records(2), target = { problems = { misfit } } }
+	t.eq(w:full(), 2)
+	t.eq(w.systems.Fake.applied, nil)
+	w.target.problems = { { what = "slow", exit = 0 } }
+	t.eq(w:full(), 0)
+	w.target.problems, w.target.makes_itself = { misfit }, true
+	t.eq(w:full(), 0)
+	t.eq(w.systems.Fake.applied, true)
+	t.eq(w:full { skip_sync = true }, 2)
+	w.target.problems = { { what = "no right", exit = 3 }, misfit }
+	t.eq(w:full(), 3)
+end)
+
+test("a contact that cannot be synced goes to no system, and is no extra where it is", function()
+	local records = world.records(5)
+	records[1].id, records[2].who, records[4].id = nil, "", "c03"
+	local w <close> = world.new { records = records }
+	w.held.Fake.c02 = { id = "c02", who = "Before" }
+	t.eq(w:full(), 1)
+	t.eq({ w.held.Fake.c02.who, w.held.Fake.c03, w.held.Fake.c05.who }, { "Before", nil, "Contact 5" })
+	t.eq(w:lines "c02", { "Source: who is required", "Source: who is required" })
+	t.eq({ w:state "c02", w:state("c02", "Source"), w:state "c03", w:state "c05" },
+		{ "rejected", "rejected", "rejected", "verified" })
+	t.eq(w.contacts[1].errors, { "Source: id is null" })
+	t.eq(w.run.result.systems[2].counts.extra, 0)
+	t.eq(w:ledger "SELECT key, state FROM state ORDER BY key", {
+		{ key = "c02", state = "rejected" }, { key = "c03", state = "rejected" }, { key = "c05", state = "verified" } })
+	records[1].id = ""
+	t.eq(w:full(), 1)
+	t.eq(w.contacts[1].errors, { "Source: id is empty" })
+	t.eq(w.held.Fake[""], nil)
+end)
+
+test("checks judge, they stop nothing; what they leave out is said", function()
+	local w <close> = world.new { records = world.records(2), checks = [[return { fields = { "who" }, contact = {
+		function(contact) if contact.id == "c02" then return "I do not like it" end end } }]] }
+	w:full()
+	w.held.Fake.c01.mail = "kept apart"
+	t.eq(w:full { skip_sync = true }, 1)
+	t.eq({ w:state "c01", w:state "c02", w:state("c02", "Source") }, { "verified", "verified", "invalid" })
+	t.eq(w:lines "c02", { "Source: I do not like it" })
+	t.contains(w:read "report/report.txt", "Not compared, by the checks: mail, at")
+	local v <close> = world.new { records = world.records(1), checks = "return { exists = false }" }
+	t.eq(v:full { skip_sync = true }, 0)
+	t.eq(v:state "c01", "missing") -- told as it is
+end)
+
+test("a difference that is gone a moment later is none", function()
+	local w <close> = world.new { records = world.records(3), target = { on_scan = function(self)
+		self.held.c02.mail = "in between"
+		self.on_scan = nil
+	end } }
+	for _, r in ipairs(w.records) do
+		w.held.Fake[r.id] = { id = r.id, who = r.who, mail = r.mail, at = r.updated_at }
+	end
+	local fetch
+	function w.target.fetch(self, keys)
+		fetch = keys
+		self.held.c02.mail = "2@example.com"
+		return getmetatable(self).fetch(self, keys)
+	end
+	t.eq(w:full { skip_sync = true }, 0)
+	t.eq(fetch, { "c02" })
+end)
+
+test("a tombstone is revived by an update; a rule may refuse it beforehand", function()
+	local w <close> = world.new { records = world.records(2), target = { ordered = false, gone = "dead" } }
+	w.held.Fake.c01 = { id = "c01", who = "Contact 1", dead = true }
+	t.eq(w:full { skip_sync = true }, 1)
+	t.eq(w:lines "c01", { "Missing in Fake (soft-deleted there)" })
+	t.eq(w:full(), 0)
+	t.eq({ w.run.targets[1].counts.updated, w.run.targets[1].counts.created }, { 1, 1 })
+	local told = {}
+	w.target.foresee = function(_, _, o)
+		return {
+			change = function(_, mode, page, list)
+				for _, i in ipairs(list) do told[#told + 1] = mode .. " " .. page:text(i, "id") end
+			end,
+			finish = function() return { c01 = { column = "mail", fate = "rejected", note = "taken" } } end, o = o,
+		}
+	end
+	w.held.Fake.c01.mail, w.held.Fake.c02 = "other", nil
+	t.eq(w:full(), 1)
+	t.eq(told, { "update c01", "create c02" })
+	t.eq({ w:state "c01", w:state "c02" }, { "rejected", "verified" })
+	t.eq(w:lines("c01")[1], "Fake: mail: taken")
+end)
+
+test("a rule of the system may change what is expected, everywhere alike", function()
+	local w <close> = world.new { records = world.records(2), target = { amend = function(_, expected, i, found, j)
+		if found:text(j, "mail") ~= "amended" then return false end
+		expected:set(i, "mail", "amended")
+		return true
+	end } }
+	w:full()
+	w.held.Fake.c01.mail = "amended"
+	t.eq(w:full(), 0)
+	t.eq(w.held.Fake.c01.mail, "amended")
+	local inspect = w:with(require "syncrun.flow.inspect".open, { config = w.dir .. "/config.lua" })
+	t.eq(w:with(inspect.validate, inspect, "c01"), { Source = {}, Fake = {} })
+	t.eq(w:with(inspect.explain, inspect, "c01", "mail").systems[1].verdict, "equal")
+	w.held.Fake.c02.mail = "wrong"
+	t.eq(w:with(inspect.validate, inspect, "c02").Fake, { 'Fake: mail is "wrong", expected "2@example.com"' })
+	t.eq(w:with(inspect.validate, inspect, "c09"), { Source = { "Missing in Source" } })
+	t.eq(#w:with(inspect.contact, inspect, "c02").Fake, 1)
+	t.raises(inspect.explain, "did you mean 'mail'?", inspect, "c01", "mial")
+	inspect:close()
+end)
+
+test("fields that are not the source's: once is written on create, target never", function()
+	local mapping = [[return { key = "id", fields = { { "id", "text" }, { "who", "text", own = "once" },
+		{ "mail", "text", own = "target" } } }]]
+	local w <close> = world.new { records = world.records(2), mapping = mapping, target = { editor_column = "mail" } }
+	t.eq(w:full(), 0)
+	t.eq({ w.held.Fake.c01.who, w.held.Fake.c01.mail }, { "Contact 1", nil })
+	w.held.Fake.c01.who, w.held.Fake.c01.mail = "Renamed", "mine"
+	t.eq(w:full(), 0)
+	t.eq({ w.held.Fake.c01.who, w.held.Fake.c01.mail }, { "Renamed", "mine" })
+	t.contains(w:read "report/report.txt", "Kept in Fake, field who (own = once): 1 contact differs")
+	t.contains(w:read "report/owned.jsonl", '"actual":"Renamed"')
+end)
+
+test("values: folded ones are counted, lost ones refused or told", function()
+	local mapping = [[return { key = "id", fields = { { "id", "text" },
+		{ "mail", "text", on_loss = %q, to = { fake = { "mail", transform = { "no_nul", "lower" } } } } } }]]
+	local records = { { id = "a", mail = "UP" }, { id = "b", mail = "x\0y" } }
+	local w <close> = world.new { records = records, mapping = mapping:format "reject" }
+	t.eq(w:full { trace_folds = true }, 1)
+	t.eq({ w:state "a", w:state "b" }, { "verified", "rejected" })
+	t.eq({ w.held.Fake.a.mail, w.held.Fake.b }, { "up", nil })
+	t.eq(w.run.result.systems[2].fates.mail, { exact = 0, folded = 1, lost = 1, rejected = 0 })
+	t.contains(w:read "report/values.jsonl", '"fate":"folded"')
+	t.contains(w:read "report/report.txt", "Not told apart there: upper and lower case (in mail)")
+	local v <close> = world.new { records = records, mapping = mapping:format "write" }
+	t.eq(v:full(), 1)
+	t.eq({ v.held.Fake.b.mail, v:state "b" }, { "xy", "mismatched" })
+end)
+
+test("only some: a limit, ids by name; what the source lacks is said", function()
+	local w <close> = world.new { records = world.records(9) }
+	t.eq(w:full { limit = 2 }, 0)
+	t.eq({ #w.contacts, w.held.Fake.c03 }, { 2, nil })
+	t.eq(w:full { only = { "c05", "nobody" } }, 1)
+	t.eq(w.source.selection.only, { "c05", "nobody" })
+	t.contains(w:read "report/report.txt", "Not in Source: nobody")
+	t.eq({ w:state "c05", w.systems.Fake.asked.scan }, { "verified", 0 })
+end)
+
+test("a source that changes meanwhile is read again, and what changed is named", function()
+	local state = 1
+	local w <close> = world.new { records = world.records(3), source = { version = function() return "v" .. state end } }
+	t.eq(w:full(nil, function()
+		state = 2
+		w.records[1] = { id = "c00", who = "New", mail = "n" }
+		w.records[2] = { id = "c02", who = "Contact 2", mail = "changed" }
+	end), 1)
+	t.eq(w:lines "c01", { "Missing in Source (deleted there during the run)" })
+	t.eq(w:state("c01", "Source"), "missing")
+	t.contains(w:read "report/report.txt", "Changed in Source during the run: 2 contacts")
+end)
+
+test("a table that changes while it is read is read once more", function()
+	local times = 0
+	local w <close> = world.new { records = world.records(3), source = { on_scan = function()
+		times = times + 1
+		if times == 1 then err.raise { kind = "http", code = "changed", message = "it changed" } end
+	end } }
+	t.eq(w:full(), 0)
+	t.eq({ times, w.source.selection.chain }, { 2, true })
+	same_as_source(w)
+end)
+
+test("a delta run asks for what changed, proves nothing, and the next full run counts what it missed", function()
+	local w <close> = world.new { records = world.records(3) }
+	t.raises(w.full, "needs a full run before it", w, { changed = true })
+	w:full()
+	t.eq(w:full { changed = true }, 0)
+	t.eq(w.source.selection.since, { column = "updated_at", at = 1700000000000003 })
+	t.contains(w:read "report/report.txt", "delta run, not a proof")
+	w.held.Fake.c01 = nil
+	t.eq(w:full(), 0)
+	t.contains(w:read "report/report.txt", "Missed by the 1 delta runs before this run: 1")
+	t.raises(w.full, "leave out --only and --limit", w, { changed = true, limit = 1 })
+end)
+
+test("retry looks at what the last run left failed, and only at that", function()
+	local retry = require "syncrun.flow.retry"
+	local refused = true
+	local w <close> = world.new { records = world.records(5), target = { refuse = function(key)
+		return refused and key == "c04" and "not now" or nil
+	end } }
+	local options = { config = w.dir .. "/config.lua" }
+	t.raises(retry.choose, "nothing was run yet", options)
+	w:full()
+	t.eq(retry.choose(options), nil)
+	t.eq(options.only, { "c04" })
+	refused = false
+	t.eq(w:full { only = options.only }, 0)
+	same_as_source(w)
+	t.eq(retry.choose { config = w.dir .. "/config.lua" }, 0)
+end)
+
+test("forgetting a contact leaves no trace of it in ledger and reports", function()
+	local w <close> = world.new { records = world.records(4), target = { refuse = function(key)
+		return key == "c02" and "c02 is refused" or nil
+	end } }
+	w:full()
+	local forget = require "syncrun.flow.forget"
+	t.eq(forget.run { id = "c02", config = w.dir .. "/config.lua" }, 0)
+	t.eq(w:ledger "SELECT count(*) AS n FROM state WHERE key = 'c02'"[1].n, 0)
+	local pipe <close> = assert(io.popen("grep -rlw c02 " .. w.dir .. "/state " .. w.dir .. "/report; true"))
+	t.eq(pipe:read "a", "")
+	t.eq(forget.run { id = "c02", config = w.dir .. "/config.lua" }, 1)
+	t.eq(w:full(), 1)
+end)
+
+test("setup shows, and makes, what is missing; all are asked before anything is made", function()
+	local setup = require "syncrun.flow.setup"
+	local w <close> = world.new { target = { problems = { { what = "column x is missing", sql = { "ADD x" } } } } }
+	local options = { config = w.dir .. "/config.lua" }
+	t.eq(w:with(setup.run, options), 1)
+	t.eq(w.systems.Fake.applied, false)
+	options.apply = true
+	t.eq(w:with(setup.run, options), 0)
+	t.eq(w.systems.Fake.applied, true)
+	w.target.problems[2] = { what = "of another type" }
+	t.eq(w:with(setup.run, options), 2)
+	t.eq(w.systems.Fake.applied, false)
+end)
+
+test("two runs cannot use one state folder, an ended one is gone on with", function()
+	local lock = require "syncrun.record.lock"
+	local w <close> = world.new { records = world.records(2) }
+	local held = lock.take(w.dir .. "/state")
+	t.eq(w:full(), 2)
+	held:close()
+	t.eq(w:full(), 0)
+	local runs = w:ledger "SELECT status, exit, totals FROM run"
+	t.eq({ #runs, runs[1].status, json.decode(runs[1].totals).total }, { 1, "finished", 2 })
+end)
+
+test("the report's JSON says the same as its text", function()
+	local w <close> = world.new { records = world.records(3), target = { refuse = function() return "never" end } }
+	t.eq(w:full { json = w.dir .. "/summary.json" }, 1)
+	local s = json.decode(w:read "summary.json")
+	t.eq({ s.total, s.synced, s.errors, s.validated, s.issues, s.exit_code, s.success }, { 3, 0, 3, 0, 3, 1, false })
+	t.eq(s, json.decode(w:read "report/report.json"))
+	local text = w:read "report/report.txt"
+	for _, line in ipairs { "Total Contacts: 3", "❌ Errors: 3", "SYNC ERRORS", "  ❌ Contact 1 (ID: c01)",
+		"     - Fake: never" } do
+		t.contains(text, line)
+	end
+end)

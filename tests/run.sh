@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run the tests that `make` built, and end with one line "N passed, N failed": run.sh [c|lua|shell|e2e|FILE]...
+# Run tests, and end with one line "N passed, N failed": run.sh [c|lua|shell|e2e|FILE]... By hand it builds what it needs.
 # BUILD names the build folder. Each file's output goes to $BUILD/log; what failed is shown. The Lua and end-to-end tests get a
 # private PostgreSQL (SYNCRUN_TEST_PG), which is stopped whatever happens.
 set -u
@@ -101,6 +101,7 @@ run_file() {
 }
 
 [ $# -gt 0 ] || set -- c lua shell e2e
+[ -n "${MAKELEVEL:-}" ] || make -s "BUILD=${BUILD:-build}" tests || exit 1
 forget_accounts
 mkdir -p "$build/log"
 case " $* " in *' lua '* | *' e2e '* | *.lua* | *e2e/*) start_postgres ;; esac

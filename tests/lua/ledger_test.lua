@@ -4,6 +4,7 @@ local err = require "syncrun.err"
 local json = require "syncrun.json"
 local ledger = require "syncrun.record.ledger"
 local lock = require "syncrun.record.lock"
+local schema = require "syncrun.record.ledger_schema"
 local log = require "syncrun.log"
 local rows = require "syncrun.rows"
 local sqlite = require "syncrun.sqlite"
@@ -431,14 +432,14 @@ end)
 
 test("a version is migrated step by step, each in one transaction", function()
 	local db <close> = sqlite.open(nil, { mode = "memory" })
-	ledger.migrate(db, ledger.migrations)
-	local more = table.move(ledger.migrations, 1, #ledger.migrations, 1, {})
+	schema.migrate(db, schema.migrations)
+	local more = table.move(schema.migrations, 1, #schema.migrations, 1, {})
 	more[#more + 1] = function(tx) tx:exec "ALTER TABLE run ADD COLUMN note TEXT" end
 	more[#more + 1] = function(tx)
 		tx:exec "CREATE TABLE half (x)"
 		error "broken"
 	end
-	t.raises(function() ledger.migrate(db, more) end, "broken")
+	t.raises(function() schema.migrate(db, more) end, "broken")
 	t.eq(db:one("SELECT max(version) AS n FROM meta").n, #more - 1)
 	t.eq(db:one("SELECT 1 AS one FROM sqlite_master WHERE name = 'half'"), nil)
 	db:run "INSERT INTO run (started_at, status, note) VALUES ('t', 's', 'n')"

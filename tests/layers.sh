@@ -3,6 +3,8 @@
 set -eu
 cd "${1:-$(dirname "$0")/..}"
 
+SYSTEM_NAMES='BigQuery|[Tt]wenty|TWENTY|[Ss]upabase|SUPABASE|bigquery|deletedAt|updatedBy|canonical_name|"(sqlite|postgres|CRM|Local)"'
+
 # report RULE: the lines on standard input break it.
 report() {
 	while IFS= read -r line; do
@@ -80,6 +82,17 @@ opening_rules() {
 		report "opens files by name: list it in tests/layers.sh if none of them can be a database"
 }
 
+# A system knows the contract and the primitives; the flow, the model and the record know no system's name, column or label.
+room_rules() {
+	grep -rnE 'require "syncrun\.(flow|record|model)\.' lua/syncrun/systems --include='*.lua' 2>/dev/null |
+		report "a system knows the contract and the primitives, nothing of flow, record or model"
+	grep -rnE 'require "syncrun\.flow\.' lua/syncrun/record lua/syncrun/model --include='*.lua' 2>/dev/null |
+		report "the flow is above record and model"
+	grep -rnE "$SYSTEM_NAMES" lua/syncrun/flow lua/syncrun/model lua/syncrun/record --include='*.lua' 2>/dev/null |
+		grep -vE '^[^:]*:[0-9]*:[[:space:]]*--' |
+		report "the flow, the model and the record know no system's name, column or label"
+}
+
 # Each binding is in the host's list of modules, and each module of the list has its binding.
 module_rules() {
 	for file in src/bind/l_*.c; do
@@ -93,7 +106,7 @@ module_rules() {
 	done | report "no luaopen_syncrun_ function in src/bind"
 }
 
-found=$(c_rules; lua_rules; opening_rules; module_rules)
+found=$(c_rules; lua_rules; room_rules; opening_rules; module_rules)
 [ -n "$found" ] || exit 0
 printf '%s\n' "$found"
 exit 1

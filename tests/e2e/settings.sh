@@ -131,7 +131,7 @@ mistyped_variable() {
 	expect_refused 2 "'config.lua' requires 'supabase'"
 	echo 'return { require = { "twenty", "supbase" } }' >config.lua
 	full_sync "$good" --config config.lua
-	expect_refused 2 "the setting 'require[2]' in 'config.lua' is 'twenty', 'supabase', 'local' or 'local_db', not 'supbase', did you mean 'supabase'?"
+	expect_refused 2 "the setting 'require[2]' in 'config.lua' is 'local', 'local_db', 'supabase' or 'twenty', not 'supbase', did you mean 'supabase'?"
 	export SUPABASE_DB_URL=$url
 	echo 'return { require = { "twenty", "supabase", "local" } }' >config.lua
 	full_sync "$good" --config config.lua

@@ -10,8 +10,15 @@ local variables_of = require "syncrun.flow.variables"
 
 local M = {}
 
--- Which section a word of `require` is about.
-local REQUIRED = { twenty = "twenty", supabase = "supabase", ["local"] = "local_db", local_db = "local_db" }
+-- Which section a word of `require` is about, and those words.
+local REQUIRED, WORDS = {}, {}
+for name, section in pairs(usual) do
+	for _, word in ipairs(section.words or {}) do
+		REQUIRED[word] = name
+		WORDS[#WORDS + 1] = word
+	end
+end
+table.sort(WORDS)
 
 -- The settings that are no system's.
 local GENERAL = {
@@ -24,7 +31,7 @@ local GENERAL = {
 		source = { types = { "table" } },
 		targets = { types = { "list" }, items = { types = { "table" } }, filled = true },
 		require = { types = { "list" }, items = { types = { "text" },
-			one_of = { "twenty", "supabase", "local", "local_db" } } },
+			one_of = WORDS } },
 	},
 	variables = { table = { "SYNCRUN_TABLE" }, state = { "SYNCRUN_STATE" } },
 	kept = { "table", "state", "mapping", "checks", "recheck_after", "require" },
@@ -144,11 +151,8 @@ function M.load(options)
 	config.folder = options.file and options.file:match "^(.*)/[^/]*$" or "."
 	for _, name in ipairs { "mapping", "checks" } do config[name] = script.beside(config[name], config.folder) end
 	register_secrets(config)
-	if not (config.twenty and config.twenty.url) then config.twenty = false end
-	if not (config.supabase and config.supabase.url) then config.supabase = false end
-	if config.local_db and config.local_db.path == "off" then config.local_db = false end
-	if config.local_db then
-		config.local_db.path = config.local_db.path or (config.state:match "^(.*/)[^/]*$" or "") .. "contacts.db"
+	for name, section in pairs(usual) do
+		if config[name] and section.configured then config[name] = section.configured(config[name], config.state) end
 	end
 	check_required(config, options.file)
 	return config

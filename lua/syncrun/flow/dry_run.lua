@@ -33,7 +33,8 @@ local function say_cost(run, estimate)
 		return
 	end
 	run.say("  the query would process %s", M.bytes(estimate.bytes_processed))
-	run.say("  and be billed as %s, unless BigQuery still has its result", M.bytes(estimate.bytes_billed))
+	run.say("  and be billed as %s, unless %s still has its result", M.bytes(estimate.bytes_billed),
+		run.session.source.label)
 	local cap = run.session.source.max_bytes_billed
 	if not cap then return end
 	run.say("  at most %s may be billed: it %s", M.bytes(cap), estimate.refused and "would be refused" or "would run")

@@ -35,7 +35,8 @@ local function text_lines(key)
 		end
 		if detail and inside then return detail .. FORGOTTEN end
 		inside = inside and detail ~= nil
-		if line == "Not in BigQuery: " .. report.plain(key) then return "Not in BigQuery: " .. FORGOTTEN end
+		local said = line:match "^(Not in .-: )"
+		if said and line == said .. report.plain(key) then return said .. FORGOTTEN end
 	end
 end
 

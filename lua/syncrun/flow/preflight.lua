@@ -53,7 +53,7 @@ local function ask(session, list, intent)
 	end)
 	local code = say_errors(errors)
 	if #list == 1 then
-		say_error("targets", "none is configured; set TWENTY_API_URL, SUPABASE_DB_URL or LOCAL_DB")
+		say_error("targets", "none is configured; " .. registry.ADVICE)
 		code = math.max(code, exits.usage)
 	end
 	for i, system in ipairs(list) do

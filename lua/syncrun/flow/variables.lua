@@ -5,6 +5,7 @@ local files = require "syncrun.file"
 local host = require "syncrun.host"
 local log = require "syncrun.log"
 local near = require "syncrun.near"
+local usual = require "syncrun.systems.usual"
 
 local M = {}
 
@@ -19,7 +20,10 @@ Variables.__index = Variables
 local OTHERS = { "SYNCRUN_LUA", "SYNCRUN_LOG", "SYNCRUN_LOG_JSON", "SYNCRUN_LEDGER", "SYNCRUN_MEMORY_MB" }
 
 -- Names that begin so are for us, however they go on.
-local OURS = { SUPABASE = true, TWENTY = true, BIGQUERY = true, SYNCRUN = true }
+local OURS = { SYNCRUN = true }
+for _, section in pairs(usual) do
+	if section.ours then OURS[section.ours] = true end
+end
 
 local warned = {} -- scripts load the settings more than once
 

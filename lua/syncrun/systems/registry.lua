@@ -25,6 +25,9 @@ local USUAL = {
 	{ section = "local_db", kind = "sqlite", label = "Local" },
 }
 
+--- What to do when no target is configured.
+M.ADVICE = "set TWENTY_API_URL, SUPABASE_DB_URL or LOCAL_DB, or list targets in the config"
+
 local LABELS = { bigquery = "BigQuery", postgres = "Postgres", sqlite = "SQLite", twenty = "Twenty" }
 
 local function fail(...)

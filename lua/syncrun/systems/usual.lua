@@ -18,6 +18,18 @@ local function shown_place(path)
 	return postgres.is_uri(path) and shown(path) or path
 end
 
+-- A system without an address is not configured.
+local function with_url(values)
+	return values.url and values or false
+end
+
+-- The local database is a file beside the state folder, unless it is named, or off.
+local function local_file(values, state)
+	if values.path == "off" then return false end
+	values.path = values.path or (state:match "^(.*/)[^/]*$" or "") .. "contacts.db"
+	return values
+end
+
 ---@class syncrun.Section
 ---@field settings table<string, syncrun.Shape>
 ---@field variables table<string, string[]>
@@ -26,6 +38,9 @@ end
 ---@field addresses table<string, fun(value: string): string>? settings that may hold a secret: what may be shown of them;
 --- calling it makes the rest a secret
 ---@field kept string[] the other settings that may be kept on record; what is in no list is not
+---@field words string[]? what `require` may call it
+---@field ours string? the first word of variables that are for us alone
+---@field configured (fun(values: table, state: string): table|false)? completes the settings; false: not configured
 ---@field absent string? why a target is not configured; without it the section cannot be false
 
 ---@type table<string, syncrun.Section>
@@ -43,7 +58,7 @@ return {
 			location = { "BIGQUERY_LOCATION" },
 			where = { "BIGQUERY_WHERE" },
 		},
-		defaults = { table = "identity.contacts_master" },
+		defaults = { table = "identity.contacts_master" }, ours = "BIGQUERY",
 		addresses = { emulator = url.shown, base_url = url.shown, metadata_host = url.shown },
 		kept = { "project", "quota_project", "table", "location", "where", "max_bytes_billed", "query_timeout", "page_rows",
 			"read", "parallel", "labels" },
@@ -55,13 +70,13 @@ return {
 		secrets = { "key" }, addresses = { url = url.shown },
 		kept = { "insecure", "default_region", "rate", "batch", "page_rows", "timeout", "duplicate_email", "adopt",
 			"revive" },
-		absent = "TWENTY_API_URL is not set",
+		absent = "TWENTY_API_URL is not set", words = { "twenty" }, ours = "TWENTY", configured = with_url,
 	},
 	supabase = {
 		settings = { url = { types = { "text" } }, table = TABLE, schema = { types = { "text" }, filled = true } },
 		variables = { url = { "SUPABASE_DB_URL" } },
 		addresses = { url = shown }, kept = { "table", "schema" },
-		absent = "SUPABASE_DB_URL is not set",
+		absent = "SUPABASE_DB_URL is not set", words = { "supabase" }, ours = "SUPABASE", configured = with_url,
 	},
 	local_db = {
 		settings = {
@@ -70,6 +85,6 @@ return {
 		},
 		variables = { path = { "LOCAL_DB" } },
 		addresses = { path = shown_place }, kept = { "table", "lock_wait" },
-		absent = "LOCAL_DB is off",
+		absent = "LOCAL_DB is off", words = { "local", "local_db" }, configured = local_file,
 	},
 }

@@ -13,7 +13,8 @@ set_up
 only_looks() {
 	run "$scripts/doctor.lua"
 	expect_exit 0
-	expect_same "$out" "BigQuery: in reach, and fit for the mapping
+	expect_same "$out" "BigQuery: 'sandbox.identity.contacts_master', 3 rows
+BigQuery: in reach, and fit for the mapping
 CRM: in reach, and fit for the mapping
 Supabase: in reach, and fit for the mapping
 Local: not configured (LOCAL_DB is off)"
@@ -52,6 +53,28 @@ probe_names_what_breaks() {
 	nothing_left
 }
 
+source_is_looked_at() {
+	local script
+	for script in "$scripts/doctor.lua" "$scripts/setup.lua"; do
+		run BIGQUERY_WHERE="is_me IS NOT TRUE" "$script"
+		expect_exit 0
+		expect_line "$out" "BigQuery: 'sandbox.identity.contacts_master', 3 rows, filtered by (is_me IS NOT TRUE)"
+		run BIGQUERY_WHERE="is_mee IS NOT TRUE" "$script"
+		expect_exit 2
+		expect_text "$err" "BigQuery: BigQuery does not accept the query (Unrecognized name: is_mee"
+		expect_text "$err" "check the row filter, BIGQUERY_WHERE"
+		run BIGQUERY_TABLE=identity.contacts_masters "$script"
+		expect_exit 2
+		expect_text "$err" "table 'sandbox.identity.contacts_masters' was not found"
+		run BIGQUERY_EMULATOR_HOST=127.0.0.1:1 "$script"
+		expect_exit 3
+		expect_text "$err" "cannot connect to 'BigQuery'"
+		run BIGQUERY_EMULATOR_HOST= GOOGLE_APPLICATION_CREDENTIALS="$home/none.json" "$script"
+		expect_exit 2
+		expect_text "$err" "'$home/none.json' cannot be read"
+	done
+}
+
 out_of_reach() {
 	run TWENTY_API_URL=http://127.0.0.1:9 "$scripts/doctor.lua" --probe
 	expect_exit 3
@@ -60,6 +83,7 @@ out_of_reach() {
 }
 
 story "without --probe it only looks" only_looks
+story "the source's table, columns, filter and credentials are looked at, by the set-up too" source_is_looked_at
 story "the probe of well-behaved systems says so, and leaves nothing" probe_is_well
 story "a server that keeps something otherwise is named, with both values" probe_names_what_breaks
 story "a system out of reach is named, the others are tried" out_of_reach

@@ -3,11 +3,13 @@
 --- system's projection promises. It is removed again whatever happens.
 local crypto = require "syncrun.crypto"
 local err = require "syncrun.err"
+local exits = require "syncrun.flow.exits"
 local file = require "syncrun.file"
 local problems = require "syncrun.flow.problems"
 local report = require "syncrun.flow.report"
 local rows = require "syncrun.rows"
 local session_of = require "syncrun.flow.session"
+local survey = require "syncrun.flow.survey"
 local task = require "syncrun.task"
 local values = require "syncrun.model.values"
 
@@ -186,21 +188,26 @@ local function say_error(system, e)
 	file.standard "stderr":write(("syncrun: %s: %s\n"):format(system.label, report.plain(e.message)))
 end
 
+local function look_at_source(say, session)
+	local source = session.source
+	local words, e = err.try(survey.source, source, session.mapping)
+	if e then
+		if e.kind == "cancelled" then err.raise(e) end
+		say_error(source, e)
+		return exits.of(e)
+	end
+	say("%s: %s", source.label, report.plain(words))
+	say("%s: in reach, and fit for the mapping", source.label)
+	return 0
+end
+
 --- Run the doctor. Returns the exit code.
 ---@param options { probe: boolean?, config: string? }
 ---@return integer
 function M.run(options)
 	local session = session_of.open { config = options.config }
-	local mapping, source = session.mapping, session.source
-	local say, code = report.stdout(false), 0
-	local _, unreachable = err.try(function()
-		source:check(mapping:source_columns())
-		say("%s: in reach, and fit for the mapping", source.label)
-	end)
-	if unreachable then
-		say_error(source, unreachable)
-		code = unreachable.exit or (unreachable.kind == "config" and 2 or 3)
-	end
+	local say, mapping = report.stdout(false), session.mapping
+	local code = look_at_source(say, session)
 	for _, system in ipairs(session.targets) do
 		if system.skipped then
 			say("%s: not configured (%s)", system.label, system.skipped)

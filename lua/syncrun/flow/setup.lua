@@ -1,9 +1,12 @@
 --- Set-up of the configured systems: what the mapping needs and does not find is shown, or made.
+local err = require "syncrun.err"
+local exits = require "syncrun.flow.exits"
 local file = require "syncrun.file"
 local problems = require "syncrun.flow.problems"
 local report = require "syncrun.flow.report"
 local registry = require "syncrun.systems.registry"
 local session_of = require "syncrun.flow.session"
+local survey = require "syncrun.flow.survey"
 
 local M = {}
 
@@ -21,7 +24,7 @@ local function say_errors(errors)
 	local code = 0
 	for _, failed in ipairs(errors) do
 		file.standard "stderr":write(("syncrun: %s: %s\n"):format(failed.system.label, report.plain(failed.error.message)))
-		code = math.max(code, failed.error.exit or 3)
+		code = math.max(code, exits.of(failed.error))
 	end
 	return code
 end
@@ -35,10 +38,21 @@ local function lasting(found)
 	return worst
 end
 
+-- The source too: what cannot be read is not set up for. Set-up makes nothing there.
+local function look_at_source(say, session)
+	local words, e = err.try(survey.source, session.source, session.mapping)
+	if e then
+		if e.kind == "cancelled" then err.raise(e) end
+		return say_errors { { system = session.source, error = e } }
+	end
+	say("%s: %s", session.source.label, report.plain(words))
+	return 0
+end
+
 -- All systems are asked before anything is made in any.
-local function look_and_make(list, apply)
+local function look_and_make(list, apply, worst)
 	local found, errors = registry.each(list, function(system) return system:setup(false) end)
-	local code = math.max(say_errors(errors), lasting(found))
+	local code = math.max(worst, say_errors(errors), lasting(found))
 	if not apply or code > 0 then return found, code end
 	found, errors = registry.each(list, function(system) return system:setup(true) end)
 	return found, say_errors(errors)
@@ -62,7 +76,7 @@ end
 function M.run(options)
 	local session = session_of.open { config = options.config }
 	local say, list = report.stdout(false), session:configured()
-	local found, code = look_and_make(list, options.apply == true)
+	local found, code = look_and_make(list, options.apply == true, look_at_source(say, session))
 	session:close()
 	local open = show_all(say, session.targets, list, found)
 	if code > 0 then return code end

@@ -95,11 +95,13 @@ local M = {}
 ---@field count (fun(self): integer)? rows before the filter
 ---@field estimate (fun(self, selection: syncrun.Selection): table)? what a scan would cost
 ---@field cost table? what was used up so far; `last`: of the scan that ended last
+---@field who (fun(self): string?)? whose credentials are used, in words
 ---@field bill (fun(self): string?)? the cost in a line for the report
 
 local TARGET = { "projection", "check", "setup", "scan", "fetch", "write", "close" }
 local SOURCE = { "check", "scan", "describe", "subject", "title", "close" }
-local OPTIONAL = { "delete", "foresee", "amend", "edited", "words", "probe", "version", "count", "estimate", "bill" }
+local OPTIONAL = { "delete", "foresee", "amend", "edited", "words", "probe", "version", "count", "estimate", "who",
+	"bill" }
 
 local function breach(kind, ...)
 	err.raise { kind = "config", exit = 2,

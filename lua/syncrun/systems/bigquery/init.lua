@@ -373,6 +373,13 @@ function Source:bill()
 		cost.bytes_billed / MIB, cost.queries, cost.bytes_processed)
 end
 
+--- Whose credentials are used, in words; nil with an emulator.
+---@return string?
+function Source:who()
+	local label = self.client:who()
+	return label and ("with the credentials of '%s'"):format(label)
+end
+
 --- Nothing is held open.
 function Source:close() end -- luacheck: ignore 212
 

@@ -22,11 +22,28 @@ local function spelled(character)
 	return is_hidden(code) and (code < 0x10000 and "\\u%04x" or "\\u{%x}"):format(code) or nil
 end
 
+local function byte(c)
+	return ("\\x%02x"):format(c:byte())
+end
+
+-- Bytes that are no UTF-8.
+local function spell_odd_bytes(text)
+	local parts, at = {}, 1
+	local n, odd = utf8.len(text)
+	while not n do
+		parts[#parts + 1] = text:sub(at, odd - 1) .. byte(text:sub(odd, odd))
+		at = odd + 1
+		n, odd = utf8.len(text, at)
+	end
+	return table.concat(parts) .. text:sub(at)
+end
+
 ---@param text string
 ---@return string
 local function plain(text)
-	text = text:gsub("[%z\1-\31\127]", function(c) return ("\\x%02x"):format(c:byte()) end)
+	text = text:gsub("[%z\1-\31\127]", byte)
 	if not text:find "[\128-\255]" then return text end
+	text = spell_odd_bytes(text)
 	text = text:gsub("[\194-\223][\128-\191]", spelled):gsub("[\224-\239][\128-\191][\128-\191]", spelled)
 	return (text:gsub("[\240-\244][\128-\191][\128-\191][\128-\191]", spelled))
 end

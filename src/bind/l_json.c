@@ -12,6 +12,7 @@
 #include "bind/err_lua.h"
 #include "bind/modules.h"
 #include "io/json.h"
+#include "io/unicode.h"
 
 #define ARRAY_META "syncrun.json.array"
 #define OBJECT_META "syncrun.json.object"
@@ -194,8 +195,9 @@ static int l_decode(lua_State *L)
 
 struct encoder { // a userdata
 	struct buf *out;
+	struct buf spelled;
 	struct buf names, keys; // the names of all objects that are open, and a struct key for each
-	bool pretty;
+	bool pretty, spell;
 	int array_meta, object_meta, number_meta, raw_meta; // stack indices
 	struct err err;                                     // here, so that the frames of the recursion stay small
 };
@@ -219,6 +221,7 @@ static int encoder_gc(lua_State *L)
 {
 	struct encoder *e = lua_touserdata(L, 1);
 
+	buf_free(&e->spelled);
 	buf_free(&e->names);
 	buf_free(&e->keys);
 	return 0;
@@ -279,7 +282,10 @@ static void encode_text(lua_State *L, struct encoder *e, const char *text, size_
 		return;
 	if (e->err.kind != ERR_JSON)
 		err_raise(L, &e->err);
-	fail_encode(L, place, "a string that is not valid UTF-8");
+	if (!e->spell)
+		fail_encode(L, place, "a string that is not valid UTF-8");
+	buf_clear(&e->spelled);
+	check(L, unicode_spell(&e->spelled, text, len) && json_put_string(e->out, e->spelled.data, e->spelled.len, NULL));
 }
 
 static void encode_number(lua_State *L, struct encoder *e, const struct place *place)
@@ -460,11 +466,11 @@ static void encode_value(lua_State *L, struct encoder *e, const struct place *pl
 	}
 }
 
-static struct encoder *push_encoder(lua_State *L, struct buf *out, bool pretty)
+static struct encoder *push_encoder(lua_State *L, struct buf *out, bool pretty, bool spell)
 {
 	struct encoder *e = lua_newuserdatauv(L, sizeof *e, 0);
 
-	*e = (struct encoder){.out = out, .pretty = pretty};
+	*e = (struct encoder){.out = out, .pretty = pretty, .spell = spell};
 	if (luaL_newmetatable(L, ENCODER_META)) {
 		lua_pushcfunction(L, encoder_gc);
 		lua_setfield(L, -2, "__gc");
@@ -481,7 +487,7 @@ static struct encoder *push_encoder(lua_State *L, struct buf *out, bool pretty)
 	return e;
 }
 
-static struct buf *encode_to_buf(lua_State *L, int index, bool pretty)
+static struct buf *encode_to_buf(lua_State *L, int index, bool pretty, bool spell)
 {
 	struct place top = {NULL, NULL, 0, 0};
 	struct buf *out;
@@ -492,9 +498,10 @@ static struct buf *encode_to_buf(lua_State *L, int index, bool pretty)
 	index = lua_absindex(L, index);
 	out = l_json_buf(L);
 	base = lua_gettop(L);
-	e = push_encoder(L, out, pretty);
+	e = push_encoder(L, out, pretty, spell);
 	lua_pushvalue(L, index);
 	encode_value(L, e, &top);
+	buf_free(&e->spelled);
 	buf_free(&e->names);
 	buf_free(&e->keys);
 	lua_settop(L, base);
@@ -503,20 +510,27 @@ static struct buf *encode_to_buf(lua_State *L, int index, bool pretty)
 
 struct buf *l_json_encode(lua_State *L, int index)
 {
-	return encode_to_buf(L, index, false);
+	return encode_to_buf(L, index, false, false);
+}
+
+static bool option(lua_State *L, int index, const char *name)
+{
+	bool on = false;
+
+	if (lua_istable(L, index)) {
+		lua_getfield(L, index, name);
+		on = lua_toboolean(L, -1) != 0;
+		lua_pop(L, 1);
+	}
+	return on;
 }
 
 static int l_encode(lua_State *L)
 {
-	bool pretty = false;
 	struct buf *out;
 
 	luaL_checkany(L, 1);
-	if (lua_istable(L, 2)) {
-		lua_getfield(L, 2, "pretty");
-		pretty = lua_toboolean(L, -1) != 0;
-	}
-	out = encode_to_buf(L, 1, pretty);
+	out = encode_to_buf(L, 1, option(L, 2, "pretty"), option(L, 2, "spell"));
 	lua_pushlstring(L, out->data, out->len);
 	buf_free(out);
 	return 1;

@@ -91,7 +91,9 @@ bool unicode_valid(const char *text, size_t len)
 	return valid_run(text, len) == len;
 }
 
-bool unicode_repair(struct buf *out, const char *text, size_t len)
+// Append the text; put(out, part, n) appends what stands for each maximal ill-formed part.
+static bool replace(
+	struct buf *out, const char *text, size_t len, bool (*put)(struct buf *out, const char *part, size_t n))
 {
 	while (len > 0) {
 		size_t n = valid_run(text, len);
@@ -104,12 +106,37 @@ bool unicode_repair(struct buf *out, const char *text, size_t len)
 		if (len == 0)
 			break;
 		n = unicode_decode(text, len, &code);
-		if (!buf_puts(out, "\xEF\xBF\xBD"))
+		if (!put(out, text, n))
 			return false;
 		text += n;
 		len -= n;
 	}
 	return true;
+}
+
+static bool put_replacement(struct buf *out, const char *part, size_t n)
+{
+	(void)part;
+	(void)n;
+	return buf_puts(out, "\xEF\xBF\xBD");
+}
+
+static bool put_spelled(struct buf *out, const char *part, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!buf_printf(out, "\\x%02x", (unsigned char)part[i]))
+			return false;
+	return true;
+}
+
+bool unicode_repair(struct buf *out, const char *text, size_t len)
+{
+	return replace(out, text, len, put_replacement);
+}
+
+bool unicode_spell(struct buf *out, const char *text, size_t len)
+{
+	return replace(out, text, len, put_spelled);
 }
 
 static bool lower_ascii(struct buf *out, const char *text, size_t len)

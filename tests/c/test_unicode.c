@@ -28,6 +28,18 @@ static void assert_repaired(const char *text, const char *want)
 #define FFFD "\xEF\xBF\xBD"
 
 // The examples of Unicode 15, section 3.9, tables 3-8 to 3-11, and the ends of ranges.
+static void spell_shows_every_odd_byte(void **state)
+{
+	static const char text[] = "a\xFF\xE1\x80\xC3\xA9\\";
+	struct buf out = {0};
+
+	(void)state;
+	assert_true(unicode_spell(&out, text, sizeof text - 1));
+	assert_true(buf_putc(&out, '\0'));
+	assert_string_equal(out.data, "a\\xff\\xe1\\x80\xC3\xA9\\");
+	buf_free(&out);
+}
+
 static void repair_replaces_maximal_parts(void **state)
 {
 	(void)state;
@@ -102,6 +114,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(repair_replaces_maximal_parts),
+		cmocka_unit_test(spell_shows_every_odd_byte),
 		cmocka_unit_test(lower_case_is_full_and_keeps_what_is_no_text),
 		cmocka_unit_test(every_code_point_round_trips),
 		cmocka_unit_test(white_space_is_that_of_javascript),

@@ -167,6 +167,13 @@ t.test("canonical", function()
 	t.raises(function() json.canonical "{" end, "json")
 end)
 
+t.test("bytes that are no UTF-8 are spelled when that is asked for", function()
+	local odd = { ["k\xff"] = "a\xffé", list = { "\xc3" }, fine = "é\\" }
+	t.raises(json.encode, "not valid UTF-8", odd)
+	t.eq(json.encode(odd, { spell = true }), [[{"fine":"é\\","k\\xff":"a\\xffé","list":["\\xc3"]}]])
+	t.eq(json.decode(json.encode(odd, { spell = true })).list[1], "\\xc3")
+end)
+
 t.test("pretty", function()
 	t.eq(json.encode({ b = { 1, 2 }, a = {}, c = json.array() }, { pretty = true }), [[{
   "a": {},

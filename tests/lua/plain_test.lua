@@ -12,9 +12,10 @@ t.test("plain: control characters, directions and what has no shape are spelled 
 	end
 end)
 
-t.test("plain: what can be seen stays, and so do bytes that are no text", function()
-	for _, text in ipairs { "Zoë – “x” 😀", "山田　太郎", "שלום", "\xFF\xE2\x80", "\xE2(\xA1", "" } do
-		t.eq(plain(text), text)
-	end
-	t.eq(plain "\xFF\u{202E}\xBF", "\xFF\\u202e\xBF")
+t.test("plain: what can be seen stays, bytes that are no text are spelled out", function()
+	for _, text in ipairs { "Zoë – “x” 😀", "山田　太郎", "שלום", "" } do t.eq(plain(text), text) end
+	t.eq(plain "\xFF\xE2\x80", "\\xff\\xe2\\x80")
+	t.eq(plain "é\xE2(\xA1", "é\\xe2(\\xa1")
+	t.eq(plain "\xFF\u{202E}\xBF", "\\xff\\u202e\\xbf")
+	t.eq(plain "\x9B31m", "\\x9b31m") -- a control character to terminals that know no UTF-8
 end)

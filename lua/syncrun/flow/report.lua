@@ -14,6 +14,9 @@ local SHOWN = 10 -- contacts a block on stdout; the files have all
 --- See syncrun.plain.
 M.plain = plain
 
+--- See syncrun.flow.report_values.
+M.line = report_values.line
+
 --- A writer to stdout that masks secrets; nothing is written when quiet.
 ---@param quiet boolean?
 ---@return fun(format: string, ...)
@@ -296,10 +299,10 @@ local function write_contacts(writer, run)
 			table.insert(lists[open.phase], open.reason)
 			open = finding()
 		end
-		writer:write(json.encode {
+		writer:write(M.line {
 			contact_id = row.id or json.null, name = row.name or json.null, systems = systems, errors = lists.sync,
 			issues = lists.validate, values = worst_of(row.pos),
-		} .. "\n")
+		})
 	end
 end
 
@@ -315,14 +318,14 @@ local function write_issues(writer, run)
 		if row.kind == "mismatched" then
 			line.actual, line.expected = row.actual or json.null, row.expected or json.null
 		end
-		writer:write(json.encode(line) .. "\n")
+		writer:write(M.line(line))
 	end
 	for row in snapshot.db:each "SELECT system, phase, reason FROM lost ORDER BY system, rowid" do
 		writer:write(json.encode { kind = "failed", system = row.system, phase = row.phase, reason = row.reason,
 			contacts = snapshot.total - snapshot.nbad } .. "\n")
 	end
 	for row in snapshot.db:each "SELECT system, k, name FROM extra ORDER BY system, k" do
-		writer:write(json.encode { kind = "extra", system = row.system, contact_id = row.k, name = row.name } .. "\n")
+		writer:write(M.line { kind = "extra", system = row.system, contact_id = row.k, name = row.name })
 	end
 end
 
@@ -337,7 +340,7 @@ function M.summary(run)
 		issues = r.totals.issues, success = r.good, notes = json.array(r.notes), systems = json.array(r.systems),
 		owned = json.array(report_values.owned(run.snapshot.db)), source = r.source, options = run.options,
 		peak_memory_bytes = host.peak_memory(),
-	}, { pretty = true }) .. "\n"
+	}, { pretty = true, spell = true }) .. "\n"
 end
 
 --- Write a file of ours (0600, masked) through f(writer).

@@ -71,6 +71,13 @@ function M.say_fates(say, source, systems)
 	end
 end
 
+--- A line of a report in JSON. What systems hold may be no UTF-8: a report is completed nevertheless.
+---@param value table
+---@return string
+function M.line(value)
+	return json.encode(value, { spell = true }) .. "\n"
+end
+
 -- A line for every row of a query that joins the source.
 local function write_lines(writer, snapshot, columns, from)
 	local sql = "SELECT %s AS contact_id, %s FROM %s AS t JOIN source USING (pos) ORDER BY pos, t.rowid"
@@ -79,7 +86,7 @@ local function write_lines(writer, snapshot, columns, from)
 		local line = {}
 		for name, value in pairs(row) do line[name] = value end
 		line.contact_id = line.contact_id or json.null
-		writer:write(json.encode(line) .. "\n")
+		writer:write(M.line(line))
 	end
 end
 

@@ -18,11 +18,11 @@ end
 --- One attempt, as the HTTP client reports it.
 ---@param info table
 function Requests:add(info)
-	local line = json.encode {
+	local line = json.encode({
 		at = time.format(time.now(), 3), client = info.client, method = info.method, path = info.path,
 		attempt = info.attempt, status = info.status, seconds = info.elapsed, bytes_sent = info.bytes_sent,
 		bytes_received = info.bytes_received, error = info.error and info.error.message,
-	} .. "\n"
+	}, { spell = true }) .. "\n"
 	if self.writer then
 		self.writer:write(line)
 	else

@@ -219,7 +219,8 @@ function Db:each(sql, ...)
 end
 
 --- The rows of one statement as pages of the record plane: `for page in db:scan_rows(sql, schema, 1000, ...)`. The
---- statement's columns fill the schema's by position, each value in its text form; a bool column takes 0 and 1.
+--- statement's columns fill the schema's by position, each value in its text form; a bool column takes 0 and 1; a BLOB
+--- where the schema has another type than bytes is spelled X'…'.
 ---@param sql string
 ---@param schema syncrun.Schema
 ---@param page_rows integer rows in a page

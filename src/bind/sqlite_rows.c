@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "io/json.h"
 
 enum { NUMBER_SIZE = 40 };
@@ -123,6 +124,20 @@ static size_t real_text(double real, char out[static NUMBER_SIZE])
 	return json_double_text(real, out);
 }
 
+// A BLOB where there should be something else equals no text: it is spelled as SQL does.
+static bool set_blob(struct rows *rows, struct cell *cell, const struct sqlite_value *v, struct err *err)
+{
+	struct buf text = {0};
+	bool ok = buf_reserve(&text, 2 * v->len + 3) && buf_puts(&text, "X'");
+
+	for (size_t i = 0; ok && i < v->len; i++)
+		ok = buf_printf(&text, "%02X", (unsigned char)v->bytes[i]);
+	ok = ok && buf_putc(&text, '\'');
+	ok = ok ? rows_set(rows, cell, text.data, text.len, err) : err_no_memory(err);
+	buf_free(&text);
+	return ok;
+}
+
 static bool set_cell(
 	struct rows *rows, struct cell *cell, enum col_type type, const struct sqlite_value *v, struct err *err)
 {
@@ -137,8 +152,11 @@ static bool set_cell(
 		return rows_set(rows, cell, number, (size_t)snprintf(number, sizeof number, "%" PRId64, v->integer), err);
 	case SQLITE_TYPE_REAL:
 		return rows_set(rows, cell, number, real_text(v->real, number), err);
-	case SQLITE_TYPE_TEXT:
 	case SQLITE_TYPE_BLOB:
+		if (type != COL_BYTES)
+			return set_blob(rows, cell, v, err);
+		break;
+	case SQLITE_TYPE_TEXT:
 		break;
 	}
 	return rows_set(rows, cell, v->bytes, v->len, err);

@@ -18,7 +18,8 @@ bool sqlite_insert_rows(struct sqlite_stmt *stmt, const struct rows *rows, size_
 	int64_t *changes, struct err *err);
 // Whether the statement's columns can fill rows of this schema, which goes by position.
 bool sqlite_scan_check(const struct sqlite_stmt *stmt, const struct schema *schema, struct err *err);
-// Step up to `max` rows into the page. *done when the statement has come to its end.
+// Step up to `max` rows into the page. A BLOB in a column of another type than bytes becomes its SQL literal, X'…',
+// which no text is equal to. *done when the statement has come to its end.
 bool sqlite_scan_rows(struct sqlite_stmt *stmt, struct rows *rows, size_t max, bool *done, struct err *err);
 
 #endif

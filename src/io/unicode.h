@@ -19,8 +19,8 @@ bool unicode_valid(const char *text, size_t len);
 // Append the text with every maximal ill-formed part replaced by U+FFFD, as decoders of the Web do. False when memory
 // runs out.
 bool unicode_repair(struct buf *out, const char *text, size_t len);
-// Append the text with every byte that belongs to no well-formed sequence spelled as \xNN, for people. False when memory
-// runs out.
+// Append the text with every byte that belongs to no well-formed sequence spelled as \xNN, for people. False when
+// memory runs out.
 bool unicode_spell(struct buf *out, const char *text, size_t len);
 // Append the text in full lower case (special casing and final sigma included, no language); ill-formed bytes are kept.
 // False when memory runs out.

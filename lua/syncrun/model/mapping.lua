@@ -281,6 +281,12 @@ local function transform_page(field, model, failed)
 	end
 end
 
+-- A database can hold a text that is none: it is judged where it enters, before any system is given it.
+local function first_steps(field)
+	if field.type ~= "text" then return field.steps end
+	return { "utf8", table.unpack(field.steps) }
+end
+
 --- A function from pages of the source to pages of the model: steps in C, then the Lua transforms; with the page it returns
 --- what became of its values, and the rows of which a transform failed, as {[i] = reason}.
 ---@param source_schema syncrun.Schema
@@ -288,7 +294,7 @@ end
 function Mapping:to_model(source_schema)
 	local columns, with_function = {}, {}
 	for i, field in ipairs(self.fields) do
-		columns[i] = { name = field.name, type = field.type, from = field.source, steps = field.steps }
+		columns[i] = { name = field.name, type = field.type, from = field.source, steps = first_steps(field) }
 		if field.transform then with_function[#with_function + 1] = field end
 	end
 	local plan = rows.plan(source_schema, columns)

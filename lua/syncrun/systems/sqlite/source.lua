@@ -31,9 +31,12 @@ function dialect.open(settings, label)
 	return db
 end
 
+-- hidden 1: of a virtual table, not for reading; 2 and 3 are generated columns.
+local COLUMNS = "SELECT name, type FROM pragma_table_xinfo(?) WHERE hidden <> 1"
+
 function dialect.columns(db, settings)
 	local list = {}
-	for i, row in ipairs(db:query("SELECT name, type FROM pragma_table_info(?)", settings.table)) do
+	for i, row in ipairs(db:query(COLUMNS, settings.table)) do
 		list[i] = { name = row.name, type = type_of(row.type, settings.types[row.name]), declared = row.type }
 	end
 	return list
@@ -47,8 +50,10 @@ function dialect.title(settings)
 	return ("%s of '%s'"):format(settings.table, settings.path)
 end
 
+-- A text may be stored as a BLOB, or as a number where the column does not say.
 function dialect.select(column)
-	return sql.name(column.name)
+	local name = sql.name(column.name)
+	return column.type == "text" and ("CAST(%s AS TEXT)"):format(name) or name
 end
 
 function dialect.key(name)

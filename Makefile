@@ -157,7 +157,8 @@ fuzz: | check-packages ## run each fuzzer for FUZZ_SECONDS (60); what it finds i
 	@set -e; for name in $(FUZZERS); do \
 		echo "# $$name, $(FUZZ_SECONDS) seconds"; mkdir -p $(BUILD)/fuzz/corpus/$$name; \
 		$(BUILD)/fuzz/tests/$$name -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -print_final_stats=1 \
-			-artifact_prefix=$(BUILD)/fuzz/$$name- $(BUILD)/fuzz/corpus/$$name; \
+			-artifact_prefix=$(BUILD)/fuzz/$$name- $$([ ! -f tests/fuzz/$$name.dict ] || echo -dict=tests/fuzz/$$name.dict) \
+			$(BUILD)/fuzz/corpus/$$name $$([ ! -d tests/fuzz/$$name ] || echo tests/fuzz/$$name); \
 	done
 
 fuzzers: $(FUZZERS:%=$(BUILD)/tests/%)

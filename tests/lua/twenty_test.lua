@@ -455,7 +455,7 @@ local function refusal(message, code, subcode, user)
 	return { message = message, extensions = { code = code, subCode = subcode, userFriendlyMessage = user } }
 end
 
-test("the largest batch is learned from the error", function()
+test("the largest batch is learned from the error, and more is not sent", function()
 	local sizes = {}
 	scripted(people_made(function(data)
 		sizes[#sizes + 1] = #data
@@ -463,31 +463,26 @@ test("the largest batch is learned from the error", function()
 			return refusal("Maximum number of records to upsert is 60.", "BAD_USER_INPUT", "TOO_MANY_RECORDS_TO_UPDATE")
 		end
 	end), function(target)
-		for _, state in ipairs(states(create(target, numbered(150)))) do t.eq(state, "written") end
-		t.eq(sizes, { 150, 60, 60, 30 })
-		t.eq(target.limits.rows, 60)
-		create(target, numbered(100))
-		t.eq(sizes, { 150, 60, 60, 30, 60, 40 })
+		local e = t.raises(function() create(target, numbered(150)) end, "does not take so many people at once")
+		t.eq({ e.split, e.reject, target.limits.rows }, { true, true, 60 })
+		for _, state in ipairs(states(create(target, numbered(60)))) do t.eq(state, "written") end
+		t.raises(function() create(target, numbered(61)) end, "a request would be too large")
+		t.eq(sizes, { 150, 60 })
 	end)
 end)
 
-test("a request stays below 8 MiB; after a part has landed the rest is halved here", function()
-	local seen, limit = {}, 8 * 2 ^ 20 + 1000
+test("a batch is one request below 8 MiB, or none", function()
+	local limit = 8 * 2 ^ 20 + 1000
 	scripted(function(req)
 		t.ok(#req.body < limit, "a body of " .. #req.body)
-		return people_made(function(data)
-			for _, person in ipairs(data) do
-				if person.contactId == "c-00011" then return refusal("Data validation error.", "INTERNAL_SERVER_ERROR") end
-			end
-			for _, person in ipairs(data) do seen[person.contactId] = (seen[person.contactId] or 0) + 1 end
-		end)(req)
-	end, function(target)
+		return people_made()(req)
+	end, function(target, requests)
 		local list = numbered(12)
 		for _, fields in ipairs(list) do fields.notes = ("x"):rep(2 ^ 20) end
-		local outcomes = create(target, list)
-		for i, outcome in ipairs(outcomes) do t.eq(outcome.state, i == 11 and "rejected" or "written") end
-		t.eq(outcomes[11].reason, "Data validation error.")
-		for i = 1, 12 do t.eq(seen[list[i].contact_id], i ~= 11 and 1 or nil) end
+		t.eq(t.raises(function() create(target, list) end, "a request would be too large").split, true)
+		t.eq(#requests, 0)
+		create(target, table.move(list, 1, 7, 1, {}))
+		t.eq(#requests, 1)
 	end)
 end)
 

@@ -1,5 +1,5 @@
---- Delivery of one batch to one system, down to one outcome per contact: bisection when a batch is refused, reading
---- before anything is sent again when an answer did not come. Knows no system by name.
+--- Delivery of one batch to one system, down to one outcome per contact: culprits are found by halves when a batch is
+--- refused, and it is read before anything is sent again when an answer did not come. Knows no system by name.
 local err = require "syncrun.err"
 local rows = require "syncrun.rows"
 local task = require "syncrun.task"
@@ -22,11 +22,9 @@ local function part(page, from, to)
 	return page and page:slice(from, to) or nil
 end
 
-local function halves(batch)
-	local n = #batch.model
-	local middle = n // 2
-	return { model = part(batch.model, 1, middle), actual = part(batch.actual, 1, middle), reading = batch.reading },
-		{ model = part(batch.model, middle + 1, n), actual = part(batch.actual, middle + 1, n), reading = batch.reading }
+local function range(batch, from, to)
+	if from == 1 and to == #batch.model then return batch end
+	return { model = part(batch.model, from, to), actual = part(batch.actual, from, to), reading = batch.reading }
 end
 
 local function index_by_key(page, key)
@@ -82,17 +80,11 @@ end
 
 local deliver
 
--- A batch the server refused for its content is halved until the culprit stands alone.
-local function bisect(d, batch, mode, e, tries, attempt, asked)
-	if #batch.model > 1 then
-		local first, second = halves(batch)
-		deliver(d, first, mode, tries, asked)
-		deliver(d, second, mode, tries, asked)
-		return
-	end
-	local expected = d.compare:apply(batch.model)
-	local create, update = reconcile(d, batch, attempt) -- an earlier, unanswered try may have landed
-	if #create.model + #update.model > 0 then d.outcome(expected:text(1, d.key), "rejected", e.message) end
+-- What reading showed of a batch: the rest of it is sent.
+local function deliver_rest(d, create, update, tries)
+	if #create.model > 0 then deliver(d, create, "create", tries) end
+	if #update.model > 0 then deliver(d, update, "update", tries) end
+	return "settled"
 end
 
 -- No answer came: what became of the batch is found out by reading; only what is missing or differs is sent again.
@@ -100,42 +92,110 @@ local function resolve(d, batch, e, tries, attempt)
 	if tries >= MAX_TRIES then err.raise(e) end
 	task.sleep(math.min(8, 0.25 * 2 ^ tries) * (0.5 + math.random() / 2))
 	local create, update = reconcile(d, batch, attempt)
-	if #create.model > 0 then deliver(d, create, "create", tries + 1) end
-	if #update.model > 0 then deliver(d, update, "update", tries + 1) end
+	return deliver_rest(d, create, update, tries + 1)
 end
 
 -- The server found what a new batch creates there already: an earlier try of it may have landed unseen (a connection that
 -- died is replaced, and the request repeated, below us). What is there as expected is done; only the rest is sent.
-local function keep_what_landed(d, batch, e, tries, attempt)
-	local create, update = reconcile(d, batch, attempt)
-	if #create.model == #batch.model then return bisect(d, batch, "create", e, tries, attempt, true) end
-	if #create.model > 0 then deliver(d, create, "create", tries) end
-	if #update.model > 0 then deliver(d, update, "update", tries) end
+local function keep_what_landed(d, s, e, attempt)
+	local create, update = reconcile(d, s.batch, attempt)
+	s.asked = true
+	if #create.model == #s.batch.model then return "refused", e end
+	return deliver_rest(d, create, update, s.tries)
+end
+
+-- More than the system takes at once: in parts of what it takes, or halves.
+local function deliver_parts(d, s)
+	local n = #s.batch.model
+	local size = d.system.limits.rows < n and d.system.limits.rows or (n + 1) // 2
+	for from = 1, n, size do deliver(d, range(s.batch, from, math.min(from + size - 1, n)), s.mode, s.tries, s.asked) end
+	return "settled"
 end
 
 local function accept(d, batch, attempt, outcomes, evidence)
 	local keys = keys_of(batch.model, d.key_field)
 	d.ledger:answered(attempt, keys, outcomes, evidence)
 	for i, outcome in ipairs(outcomes) do d.outcome(keys[i], outcome.state, outcome.reason) end
+	return "taken"
 end
 
--- asked: it is known that nothing of the batch is there.
-deliver = function(d, batch, mode, tries, asked)
-	local page = d.plan:apply(batch.model)
-	local attempt = d.ledger:sending(d.system.name, mode, batch.model, d.key_field, batch.reading)
+-- A single contact is refused. It may be there all the same when an earlier try was not answered, or it is said to be.
+local function refuse(d, s, e, attempt)
+	local create, update
+	if e.exists or s.tries > 0 then create, update = reconcile(d, s.batch, attempt) end
+	if not create or #create.model + #update.model > 0 then
+		d.outcome(s.batch.model:text(1, d.key_field), "rejected", e.message)
+	end
+	return "settled"
+end
+
+-- What a failed request means for its batch.
+local function judge_failure(d, s, e, attempt)
+	local single = #s.batch.model == 1
+	if e.split and not single then return deliver_parts(d, s) end
+	if e.exists and s.mode == "create" and not single and not s.asked then return keep_what_landed(d, s, e, attempt) end
+	if e.reject then
+		if single then return refuse(d, s, e, attempt) end
+		return "refused", e
+	end
+	if e.unknown then return resolve(d, s.batch, e, s.tries, attempt) end
+	err.raise(e)
+end
+
+-- One request for a batch: "taken"; "settled": every contact has its outcome; "refused" with the error: there is a culprit
+-- among several. Of a sending s: batch, mode, tries, asked (it is known that nothing of the batch is there).
+local function send(d, s)
+	local page = d.plan:apply(s.batch.model)
+	local attempt = d.ledger:sending(d.system.name, s.mode, s.batch.model, d.key_field, s.batch.reading)
 	local outcomes, e = err.try(d.system.write, d.system,
-		{ rows = page, model = batch.model, actual = batch.actual }, mode)
-	if outcomes then return accept(d, batch, attempt, outcomes, e) end
+		{ rows = page, model = s.batch.model, actual = s.batch.actual }, s.mode)
+	if outcomes then return accept(d, s.batch, attempt, outcomes, e) end
 	if e.kind == "cancelled" then err.raise(e) end -- it stays as sent: the next run finds out by reading
 	d.ledger:failed(attempt, e)
-	if e.exists and mode == "create" and #batch.model > 1 and not asked then
-		keep_what_landed(d, batch, e, tries, attempt)
-	elseif e.reject then
-		bisect(d, batch, mode, e, tries, attempt, asked)
-	elseif e.unknown then
-		resolve(d, batch, e, tries, attempt)
-	else
-		err.raise(e)
+	return judge_failure(d, s, e, attempt)
+end
+
+local function send_range(d, s, from, to)
+	local some = { batch = range(s.batch, from, to), mode = s.mode, tries = s.tries, asked = s.asked }
+	local state, e = send(d, some)
+	s.asked = some.asked
+	return state, e
+end
+
+-- There is a culprit in from..to: the first one is found by halves, and what stands before it is taken on the way. It is
+-- sent alone in the end, for its own words, and because what was in its way may have passed. Returns where to go on.
+local function settle_first(d, s, from, to)
+	while from < to do
+		local middle = (from + to) // 2
+		local state = send_range(d, s, from, middle)
+		if state == "refused" then
+			to = middle
+		elseif state == "taken" then
+			from = middle + 1
+		else
+			return middle + 1
+		end
+	end
+	send_range(d, s, from, from)
+	return from + 1
+end
+
+-- How many requests the first culprit of n takes at most, with the one for what stands behind it.
+local function cost_of_culprit(n)
+	local halvings = 0
+	while 1 << halvings < n do halvings = halvings + 1 end
+	return halvings + 2
+end
+
+-- Culprits are found one after the other: k of n cost k·(⌈log2 n⌉ + 2) + 1 requests at most.
+deliver = function(d, batch, mode, tries, asked)
+	local s, from, n = { batch = batch, mode = mode, tries = tries, asked = asked }, 1, #batch.model
+	local state, e = send(d, s)
+	while state == "refused" do
+		if d.system.announce then d.system:announce(cost_of_culprit(n - from + 1), n - from + 1, e.message) end
+		from = settle_first(d, s, from, n)
+		if from > n then return end
+		state, e = send_range(d, s, from, n)
 	end
 end
 

@@ -9,7 +9,8 @@
 --- Every method may raise. The flow understands of an error e: e.exit (2 a misfit, 3 out of reach or not allowed),
 --- e.retryable (the same may work a little later), e.reject (what was sent is refused for its content: it is halved until
 --- the culprit stands alone), e.unknown (no answer came: it is read before it is sent again), e.exists (what was to be
---- created is there), e.limited (a rate limit that does not lift).
+--- created is there), e.split (with e.reject: more than it takes at once, so it is sent in parts), e.limited (a rate limit
+--- that does not lift).
 local err = require "syncrun.err"
 
 local M = {}
@@ -64,6 +65,8 @@ local M = {}
 ---@field amend (fun(self, expected: syncrun.Rows, i: integer, found: syncrun.Rows, j: integer): boolean)? a rule of this
 ---  system changes what is expected of this contact: the expected row is changed, and true returned
 ---@field edited (fun(self, page: syncrun.Rows, j: integer): string?)? who changed this row there, in words
+---@field announce (fun(self, requests: integer, contacts: integer, why: string))? a batch was refused: up to so many further
+---  requests find the first culprit of so many contacts
 ---@field words (fun(self, fate: table, value: string?): string?)? what the system itself says of such a value
 ---@field probe (fun(self, model: syncrun.Rows, key: string): table[])? further things for the doctor to try
 
@@ -100,8 +103,8 @@ local M = {}
 
 local TARGET = { "projection", "check", "setup", "scan", "fetch", "write", "close" }
 local SOURCE = { "check", "scan", "describe", "subject", "title", "close" }
-local OPTIONAL = { "delete", "foresee", "amend", "edited", "words", "probe", "version", "count", "estimate", "who",
-	"bill" }
+local OPTIONAL = { "delete", "foresee", "amend", "announce", "edited", "words", "probe", "version", "count", "estimate",
+	"who", "bill" }
 
 local function breach(kind, ...)
 	err.raise { kind = "config", exit = 2,

@@ -216,6 +216,20 @@ function System:amend(expected, i, found, j)
 	return shared_email.amend(self, expected, i, found, j)
 end
 
+--- A batch was refused: up to so many further requests find the first culprit of so many contacts. Said where requests are
+--- counted, once in a while.
+---@param requests integer
+---@param contacts integer
+---@param why string
+function System:announce(requests, contacts, why)
+	self.extra = (self.extra or 0) + requests
+	local estimate, now = self.client.pace:estimate(self.extra), time.mono()
+	if not estimate or (self.announced and now - self.announced < SAY_EVERY) then return end
+	self.announced = now
+	log.info("%s: %d contacts were refused together (%s); to find which takes up to %s", self.label, contacts, why,
+		estimate)
+end
+
 --- Who of Twenty's people changed this one last, and when: nil when it was no person, or a page of a scan, which does
 --- not tell.
 ---@param page syncrun.Rows of fetch

@@ -116,10 +116,9 @@ local function confirmed(self, body)
 	return by_key
 end
 
-local function judge(run, i, found)
-	local key = run.batch.rows:text(i, run.key.name)
-	local answer = found[key]
-	local actual = run.batch.actual
+local function judge(self, batch, i, found)
+	local answer = found[batch.rows:text(i, self.key.name)]
+	local actual = batch.actual
 	if not answer then return { state = "rejected", reason = "the server did not confirm it" } end
 	if answer.deleted then return { state = "rejected", reason = "the server left it deleted" } end
 	if actual and answer.id ~= actual:text(i, "id") then
@@ -128,43 +127,32 @@ local function judge(run, i, found)
 	return { state = actual and not actual:is_null(i, "deletedAt") and "revived" or "written" }
 end
 
-local function send(run, text, from, to)
-	local body = run.client:graphql(run.mutation, { data = json.raw(text), upsert = run.mode == "update" },
-		{ read = false })
-	local found = confirmed(run, body)
-	for i = from, to do run.outcomes[i] = judge(run, i, found) end
-	run.landed = true
+-- More than Twenty takes in one request: whoever gave the batch gives it in parts.
+local function too_much(self, message)
+	return err.new { kind = "http", code = "split", reject = true, split = true,
+		message = ("'%s' does not take so many people at once (%s)"):format(self.client.name, message) }
 end
 
-local send_range
-
--- The server refused rows from..to for their content. When all before was still unsent, the flow may halve the batch;
--- what has landed is not sent twice, so then the halving is done here.
-local function refuse(run, from, to, e)
-	local n = tonumber(e.message:match "Maximum number of records to upsert is (%d+)")
-	if n and n > 0 and n < to - from + 1 then
-		run.limits.rows = n
-		send_range(run, from, to)
-	elseif not run.landed then
-		err.raise(e)
-	elseif from == to then
-		run.outcomes[from] = { state = "rejected", reason = e.message }
-	else
-		local middle = (from + to) // 2
-		send_range(run, from, middle)
-		send_range(run, middle + 1, to)
-	end
+-- The body of a batch, which must fit one request; a single person is tried however large.
+local function body_of(self, page, mode)
+	local text, _, last = self.modes[mode].encoder:batches(page, self.limits.rows, self.limits.bytes)()
+	if last < #page then err.raise(too_much(self, "a request would be too large")) end
+	return text
 end
 
--- Rows from..to in as many requests as their number and size need.
-send_range = function(run, from, to)
-	local part = run.page:slice(from, to)
-	for text, i, j in run.encoder:batches(part, run.limits.rows, run.limits.bytes) do
-		local first, last = from + i - 1, from + j - 1
-		local _, e = err.try(send, run, text, first, last)
-		if e and not e.reject then err.raise(e) end
-		if e then refuse(run, first, last, e) end
-	end
+-- The server may take less than we know of.
+local function learn_limit(self, e, n)
+	local most = e.reject and tonumber(e.message:match "Maximum number of records to upsert is (%d+)")
+	if not most or most < 1 or most >= n then err.raise(e) end
+	self.limits.rows = most
+	err.raise(too_much(self, e.message))
+end
+
+local function send(self, text, mode, n)
+	local body, e = err.try(self.client.graphql, self.client, self.mutation,
+		{ data = json.raw(text), upsert = mode == "update" }, { read = false })
+	if e then learn_limit(self, e, n) end
+	return confirmed(self, body)
 end
 
 --- Send a mutation that may be repeated.
@@ -190,7 +178,7 @@ function Writer:release(list)
 	end
 end
 
---- Write a batch; see the contract of systems.
+--- Write a batch by one request; see the contract of systems.
 ---@param batch { rows: syncrun.Rows, model: syncrun.Rows, actual: syncrun.Rows? }
 ---@param mode "create"|"update"
 ---@return { state: string, reason: string? }[]
@@ -198,15 +186,14 @@ function Writer:write(batch, mode)
 	if mode == "update" and not batch.actual then
 		err.raisef("internal", "an update of %s needs the rows that are there", self.client.name)
 	end
-	local run = setmetatable({
-		batch = batch, mode = mode, page = body_rows(self, batch, mode), encoder = self.modes[mode].encoder, outcomes = {},
-	}, { __index = self })
-	local _, e = err.try(send_range, run, 1, #run.page)
+	local text, e = err.try(body_of, self, body_rows(self, batch, mode), mode)
 	if e then
 		if e.kind == "mapping" then e.reject = true end -- a value that JSON cannot spell: the flow finds whose it is
 		err.raise(e)
 	end
-	return run.outcomes
+	local found, outcomes = send(self, text, mode, #batch.rows), {}
+	for i = 1, #batch.rows do outcomes[i] = judge(self, batch, i, found) end
+	return outcomes
 end
 
 return M

@@ -170,7 +170,8 @@ $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(OBJECTS)
 .PHONY: torture
 torture: all | packages ## runs killed, stopped or cut from power at seeded instants, small ones and first loads of 20,000
 	@for how in 'kill --runs 300' 'int --runs 100' 'power --runs 100' \
-		'stop --runs 300 --contacts 20000 --batch 200 --within 2 --complete-every 20'; do \
+		'stop --runs 300 --contacts 20000 --batch 200 --within 2 --complete-every 20' \
+		'loss --runs 10 --losses 5 --contacts 20000 --batch 200'; do \
 		SYNCRUN=$(BUILD)/syncrun python3 tests/torture/torture.py --how $$how --seed $${SEED:-$$(date +%s)} || exit 1; done
 
 .PHONY: bench

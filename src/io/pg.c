@@ -191,8 +191,8 @@ static enum pg_step fail_lost(struct pg *pg, struct err *err)
 
 static bool refuse(struct pg *pg, struct err *err)
 {
-	if (pg->state == CLOSED)
-		return err_set(
+	if (pg->state == CLOSED) // nothing was sent
+		return err_set_retryable(
 			err, ERR_POSTGRES, "closed", "connection to '%s' is closed (%s); connect again", pg->name, pg->why);
 	if (pg->state == IDLE)
 		return err_set(err, ERR_USAGE, "idle", "nothing is under way on the connection to '%s'", pg->name);

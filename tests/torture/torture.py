@@ -1,15 +1,16 @@
 """Runs full_sync against a sandbox and a private Postgres, ends it at seeded random instants, runs it again, and compares
 every system with an undisturbed run's. python3's standard library only; psql and pg tools through scripts/.
 
-  torture.py --how kill|int|term|deadline|stop|power --runs N [--seed S] [--contacts N] [--batch N] [--within S]
-             [--complete-every N] [--keep]
+  torture.py --how kill|int|term|deadline|stop|power|loss --runs N [--seed S] [--contacts N] [--batch N] [--within S]
+             [--complete-every N] [--losses N] [--keep]
 
 kill: SIGKILL at instants spread over the whole duration. int, term: Ctrl-C, SIGTERM. deadline: --deadline. power: SIGKILL
 at the n-th write to the ledger or the local database, and what was not flushed of them is lost at random (powerloss.c).
 int, term, deadline, and stop, which is each of them in turn: the run itself ends with its code (130, 143, 5), within so many seconds, with a partial
 report, and on record in a ledger that retry.lua goes on with. After each (or every so many): the next run ends with exit
 0, every system is as after the undisturbed run, no contact was sent twice but those of the batches in flight, no scratch
-file is left. Ends with "N passed, N failed"."""
+file is left. loss: nobody stops the run; Postgres ends all connections, or restarts, so many times in it: the run itself
+ends with exit 0, and every system is as after the undisturbed run. Ends with "N passed, N failed"."""
 
 import argparse
 import glob
@@ -37,7 +38,7 @@ OWN = {"id", "createdAt", "updatedAt", "position", "searchVector"}  # of a perso
 class Ground:
     """The systems, and what a run needs to reach them."""
 
-    def __init__(self, contacts, batch):
+    def __init__(self, contacts, batch, own_cluster):
         self.dir = tempfile.mkdtemp(prefix="syncrun-torture-")
         os.chmod(self.dir, 0o711)
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "TWENTY", "BIGQUERY", "GOOGLE"))
@@ -46,7 +47,7 @@ class Ground:
         self.sandbox = None
         self.cluster = None
         self.database = None
-        self.start_postgres()
+        self.start_postgres(own_cluster)
         self.start_sandbox(contacts)
         self.home = self.dir + "/home"
         self.env.update(SUPABASE_DB_URL=self.url, LOCAL_DB=self.home + "/contacts.db", SYNCRUN_STATE=self.home + "/state")
@@ -58,8 +59,8 @@ class Ground:
         if done.returncode != 0:
             sys.exit("setup failed: " + done.stderr)
 
-    def start_postgres(self):
-        given = os.environ.get("SYNCRUN_TEST_PG")
+    def start_postgres(self, own_cluster):
+        given = None if own_cluster else os.environ.get("SYNCRUN_TEST_PG")
         if given:
             self.admin = given
             self.database = "torture_%d_%d" % (os.getpid(), time.time_ns())
@@ -67,8 +68,21 @@ class Ground:
             self.url = given.rsplit("/", 1)[0] + "/" + self.database
         else:
             self.cluster = self.dir + "/postgres"
-            self.url = subprocess.run([ROOT + "/scripts/private_postgres.sh", "start", "--fast", "--tcp", "0", self.cluster],
-                                      check=True, capture_output=True, text=True).stdout.strip()
+            self.url = self.cluster_script("start", "--fast", self.cluster).strip()
+
+    def cluster_script(self, *arguments):
+        return subprocess.run([ROOT + "/scripts/private_postgres.sh", *arguments], check=True, capture_output=True,
+                              text=True).stdout
+
+    def lose_connections(self):
+        try:
+            self.psql(self.url, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'syncrun'")
+        except subprocess.CalledProcessError:
+            pass  # it was about to restart
+
+    def restart_postgres(self):
+        self.cluster_script("stop", self.cluster)
+        self.cluster_script("start", "--fast", self.cluster)
 
     def start_sandbox(self, contacts):
         log = open(self.dir + "/sandbox.log", "w", encoding="utf-8")  # pylint: disable=consider-using-with
@@ -140,7 +154,7 @@ class Ground:
             self.sandbox.terminate()
             self.sandbox.wait()
         if self.cluster:
-            subprocess.run([ROOT + "/scripts/private_postgres.sh", "stop", self.cluster], check=False)
+            self.cluster_script("stop", self.cluster)
         elif self.database:
             self.psql(self.admin, "drop database %s with (force)" % self.database)
         if not keep:
@@ -263,6 +277,39 @@ class Torture:
                 problems.append("%d contacts were sent to %s again after an answer (%s)" % (n, system, status))
         return flying
 
+    def lose(self, n):
+        """One run in which connections are lost, every fifth time by a restart of the server."""
+        g, problems = self.ground, []
+        g.reset()
+        instants = sorted(self.random.uniform(0.05, 0.95) * self.duration for _ in range(self.options.losses))
+        self.err, since, lost = g.dir + "/err", time.monotonic(), 0
+        with open(self.err, "wb") as err:
+            process = subprocess.Popen(g.arguments("full_sync.lua"), env=g.env, cwd=g.home,  # pylint: disable=consider-using-with
+                                       stdout=subprocess.DEVNULL, stderr=err)
+        for k, instant in enumerate(instants):
+            time.sleep(max(0, since + instant - time.monotonic()))
+            if process.poll() is None:
+                lost += 1
+                if (n * self.options.losses + k) % 5 == 4:
+                    g.restart_postgres()
+                else:
+                    g.lose_connections()
+        code = process.wait(timeout=120)
+        self.ended += lost
+        with open(self.err, encoding="utf-8") as f:
+            said = f.read()
+        if code != 0:
+            problems.append("exit %d: %s" % (code, said[-1500:]))
+        problems += ["%s differs from the undisturbed run" % s for s, d in g.state().items() if d != self.wanted[s]]
+        self.count("at %s s" % ", ".join("%.2f" % i for i in instants), n, problems)
+
+    def count(self, when, n, problems):
+        if problems:
+            self.failed += 1
+            print("FAILED  %s %d %s: %s" % (self.options.how, n + 1, when, "; ".join(problems)), flush=True)
+        else:
+            self.passed += 1
+
     def one(self, n):
         g, problems = self.ground, []
         g.reset()
@@ -279,11 +326,7 @@ class Torture:
         left = [f for f in glob.glob(g.home + "/state/runs/*/*") if os.path.basename(f).startswith(("spool", "again"))]
         if left and (self.how in STOPS or (n + 1) % self.options.complete_every == 0):
             problems.append("scratch files are left: %s" % left)
-        if problems:
-            self.failed += 1
-            print("FAILED  %s %d %s: %s" % (self.options.how, n + 1, when, "; ".join(problems)), flush=True)
-        else:
-            self.passed += 1
+        self.count(when, n, problems)
 
     def complete(self, before, problems):
         """The next run makes everything as if nothing had happened."""
@@ -310,27 +353,34 @@ class Torture:
             self.build()
         self.undisturbed()
         for n in range(self.options.runs):
-            self.one(n)
-        print("# %s: %d runs, %d ended while they ran, %d with a partial report, %.2f s the slowest to end; %d named as resumed, "
-              "%d batches were in flight, %d contacts sent twice" % (self.options.how, self.options.runs, self.ended, self.reported,
-                                                                   self.slowest, self.interrupted, self.in_flight, self.repeated))
+            (self.lose if self.options.how == "loss" else self.one)(n)
+        if self.options.how == "loss":
+            print("# loss: %d runs, %d losses while they ran" % (self.options.runs, self.ended))
+        else:
+            self.summary()
         print("# undisturbed: %.2f s, %d writes to Twenty; seed %d" % (self.duration, self.twenty_writes, self.options.seed))
         print("%d passed, %d failed" % (self.passed, self.failed))
         return self.failed != 0
 
+    def summary(self):
+        print("# %s: %d runs, %d ended while they ran, %d with a partial report, %.2f s the slowest to end; %d named as resumed, "
+              "%d batches were in flight, %d contacts sent twice" % (self.options.how, self.options.runs, self.ended, self.reported,
+                                                                   self.slowest, self.interrupted, self.in_flight, self.repeated))
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--how", choices=("kill", "int", "term", "deadline", "stop", "power"), default="kill")
+    parser.add_argument("--how", choices=("kill", "int", "term", "deadline", "stop", "power", "loss"), default="kill")
     parser.add_argument("--runs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--contacts", type=int, default=600)
     parser.add_argument("--batch", type=int, default=40)
     parser.add_argument("--within", type=float, help="seconds in which a stopped run must end")
     parser.add_argument("--complete-every", type=int, default=1, help="after so many the next run completes it all")
+    parser.add_argument("--losses", type=int, default=5, help="of connections in a run")
     parser.add_argument("--keep", action="store_true", help="leave the folder")
     options = parser.parse_args()
-    ground = Ground(options.contacts, options.batch)
+    ground = Ground(options.contacts, options.batch, options.how == "loss")
     try:
         return Torture(ground, options).main()
     finally:

@@ -344,12 +344,15 @@ end
 ---@param target syncrun.Target
 ---@param write boolean
 function M.run(target, write)
-	for try = 1, PASSES do
+	local try, written = 0, 0
+	while true do
 		local _, e = err.try(function()
 			run(new(target, write))
 			return true
 		end)
 		if not e then return end
+		local now = target.counts.created + target.counts.updated
+		try, written = now > written and 1 or try + 1, now -- as long as it gets on, it is not given up
 		if try == PASSES or not may_come_back(e) then err.raise(e) end
 		local delay = 0.5 * 2 ^ (try - 1)
 		log.warn("%s: %s (looked at anew in %g s)", target.label, e.message, delay)

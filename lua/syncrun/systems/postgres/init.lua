@@ -5,6 +5,7 @@ local err = require "syncrun.err"
 local postgres = require "syncrun.postgres"
 local preflight = require "syncrun.systems.postgres.preflight"
 local rows = require "syncrun.rows"
+local shared = require "syncrun.systems.postgres.shared"
 local sql = require "syncrun.systems.sql"
 
 local M = {}
@@ -63,27 +64,20 @@ local function connect(self)
 	return db
 end
 
-local function database(self)
-	if not self.db then self.db = connect(self) end
-	return self.db
+local function shared_of(self)
+	self.shared = self.shared or shared.new(function() return connect(self) end)
+	return self.shared
 end
 
--- Run f(db) on the shared connection; when the connection is lost it is let go of, so that the next call connects anew.
 local function with_database(self, f, ...)
-	local results = table.pack(err.try(f, database(self), ...))
-	local e = results[2]
-	if results[1] == nil and err.is(e) then
-		if e.retryable or e.kind == "timeout" or e.code == "closed" then self:close() end
-		err.raise(e)
-	end
-	return table.unpack(results, 1, results.n)
+	return shared_of(self):run(f, ...)
 end
 
 --- What stands in the way of a run that writes, or of one that only reads. Raises when the database is out of reach.
 ---@param intent { write: boolean }? default: one that writes
 ---@return { what: string, exit: integer, sql: string[]?, done_text: string? }[]
 function System:check(intent)
-	local found = with_database(self, catalog.read, self.schema_name, self.table_name, self.columns[1].name)
+	local found = shared_of(self):read(catalog.read, self.schema_name, self.table_name, self.columns[1].name)
 	return preflight.problems(self, found, intent or { write = true })
 end
 
@@ -140,12 +134,12 @@ function System:fetch(keys)
 	local literals = {}
 	for i, key in ipairs(keys) do literals[i] = "'" .. key:gsub("'", "''") .. "'" end
 	local key = sql.name(self.columns[1].name)
-	local result = rows.new(self.schema)
-	if #keys == 0 then return result end
+	if #keys == 0 then return rows.new(self.schema) end
 	-- COPY takes no parameters; standard-conforming literals, with backslashes plain, are the default since 9.1
 	local text = ("SELECT %s FROM %s WHERE %s::text IN (%s) ORDER BY %s::text COLLATE \"C\""):format(
 		sql.list(self.columns, select_list), self.table, key, table.concat(literals, ","), key)
-	return with_database(self, function(db)
+	return shared_of(self):read(function(db)
+		local result = rows.new(self.schema)
 		for page in db:scan_rows(text, self.schema, self.page_rows) do
 			for i = 1, #page do result:append(page, i) end
 		end
@@ -201,8 +195,7 @@ end
 
 --- Let go of the connection. The next call connects anew.
 function System:close()
-	if self.db then self.db:close() end
-	self.db = nil
+	if self.shared then self.shared:close() end
 end
 
 M.source = require "syncrun.systems.postgres.source".new

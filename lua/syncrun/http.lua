@@ -197,6 +197,7 @@ function Response:close()
 end
 
 Response.__close = Response.close
+Response.__gc = Response.close -- one that was dropped must not keep its place
 
 function Response:__tostring()
 	return ("HTTP %d %s of '%s', %s"):format(self.status, self.reason, self.url,

@@ -322,6 +322,15 @@ t.test("http: a streamed answer comes piece by piece and is held back for a slow
 	end, { concurrency = 2 })
 end)
 
+t.test("http: a streamed answer that is dropped does not keep its place", function()
+	local function long() return { body = function(write) for _ = 1, 5 do write(("x"):rep(1000)) end end } end
+	with_server(long, function(client)
+		t.eq(client:get("/", { stream = true }).status, 200)
+		collectgarbage()
+		t.eq(task.timeout(10, client.get, client, "/").status, 200)
+	end, { concurrency = 1 })
+end)
+
 t.test("http: leaving a stream early closes it; a cut stream raises after its last bytes", function()
 	with_server(function(req)
 		return { body = function(write)

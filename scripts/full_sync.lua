@@ -28,6 +28,7 @@ local options = args.parse(arg, {
 		{ "strict-extras", type = "flag", help = "contacts in a target that BigQuery does not have: exit code 1" },
 		{ "allow-short-source", type = "flag", help = "go on although BigQuery gives fewer or more rows than its table has" },
 		{ "allow-empty-source", type = "flag", help = "go on although BigQuery gives no contact and a target has some" },
+		{ "allow-mass-change", type = "flag", help = "go on although much of what is there would be changed" },
 		{ "quiet", type = "flag", help = "nothing on standard output" },
 	},
 })

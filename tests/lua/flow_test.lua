@@ -20,7 +20,7 @@ test("a first load writes everything, reads it back and proves it; the next run 
 	same_as_source(w)
 	local r = w.run.result
 	t.eq(r.totals, { total = 11, synced = 11, validated = 11, errors = 0, issues = 0 })
-	t.eq({ w.systems.Fake.asked.scan, w.systems.Fake.asked.write }, { 2, 3 }) -- batches of four
+	t.eq({ w.systems.Fake.asked.scan, w.systems.Fake.asked.write }, { 3, 3 }) -- planned, written in fours, read back
 	t.eq({ #w.contacts, w:state "c07", w:state("c07", "Source") }, { 11, "verified", "verified" })
 	t.eq(w:ledger "SELECT state, count(*) AS n FROM state GROUP BY 1", { { state = "verified", n = 11 } })
 	t.eq(w:full(), 0)
@@ -366,6 +366,62 @@ test("setup shows, and makes, what is missing; all are asked before anything is 
 	w.target.problems[2] = { what = "of another type" }
 	t.eq(w:with(setup.run, options), 2)
 	t.eq(w.systems.Fake.applied, false)
+end)
+
+-- A world in which so many of 100 contacts differ in their mail.
+local function changed(n, config)
+	local w = world.new { records = world.records(100), config = config,
+		target = { limits = { rows = 50, bytes = 2 ^ 20 } } }
+	w:full()
+	for i = 1, n do w.held.Fake[("c%02d"):format(i)].mail = "old" end
+	return w
+end
+
+test("guards: much that would change stops the run before anything is written, unless that is let pass", function()
+	local w <close> = changed(60)
+	t.eq(w:full(), 4)
+	t.eq({ w.systems.Fake.asked.write, w.held.Fake.c01.mail }, { 0, "old" })
+	t.eq(w:ledger "SELECT status, exit FROM run ORDER BY id DESC LIMIT 1"[1], { status = "refused", exit = 4 })
+	t.eq(w:full { allow_mass_change = true }, 0)
+	same_as_source(w)
+	t.contains(w:read "report/report.txt",
+		"Fake: fields of 60 of the 100 contacts that are there would change (as c01, c02,")
+	local few <close> = changed(50)
+	t.eq(few:full(), 0) -- never too many
+	local own <close> = changed(50, "guards = { least = 10 }")
+	t.eq(own:full(), 4)
+	local share <close> = changed(60, "guards = { share = 0.7 }")
+	t.eq(share:full(), 0)
+end)
+
+test("guards: creates never count; another mapping is named as the likely cause", function()
+	local w <close> = changed(0)
+	for i = 1, 90 do w.held.Fake[("c%02d"):format(i)] = nil end
+	t.eq(w:full(), 0)
+	w:write("mapping.lua", (w:read "mapping.lua":gsub('{ "mail", "text" }', '{ "mail", "text", transform = "lower" }')))
+	for _, row in pairs(w.held.Fake) do row.mail = row.mail:upper() end
+	local said
+	t.eq(w:full(nil, function(this)
+		this:plan()
+		said = t.raises(require "syncrun.flow.guards".changes, "guard", this).message
+	end), 4)
+	t.contains(said, "; the mapping is another than in the last run; nothing was written. If that is right, "
+		.. "--allow-mass-change lets it pass")
+	t.eq(w.held.Fake.c01.mail, "1@EXAMPLE.COM")
+end)
+
+test("every target is looked at before any is written", function()
+	local order = {}
+	local w <close> = world.new { records = world.records(2), labels = { "A", "B" }, target = {
+		on_scan = function(self) order[#order + 1] = "scan " .. self.label end,
+		before_write = function(self) order[#order + 1] = "write " .. self.label end,
+	} }
+	t.eq(w:full(), 0)
+	local first_write
+	for i, what in ipairs(order) do first_write = first_write or what:find "^write" and i end
+	local seen = table.concat(order, ",", 1, first_write - 1)
+	t.contains(seen, "scan A")
+	t.contains(seen, "scan B")
 end)
 
 test("two runs cannot use one state folder, an ended one is gone on with", function()

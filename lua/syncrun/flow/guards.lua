@@ -64,4 +64,40 @@ function M.source(run)
 	check_empty(run)
 end
 
+-- ---- before a change of much
+
+local SHARE, LEAST = 0.3, 50 -- of the contacts that are there; fewer are never too many
+
+-- The thresholds: guards = { share = 0.3, least = 50 } in the config.
+local function thresholds(run)
+	local own = run.session.config.guards or {}
+	return own.share or SHARE, own.least or LEAST
+end
+
+local function cause(run)
+	return run.ledger:mapping_changed() and "; the mapping is another than in the last run" or ""
+end
+
+-- Stop when so many of those that are there would be changed.
+local function check_share(run, target, n, what)
+	local share, least = thresholds(run)
+	local there = target.counts.same + target.changes.updates
+	if n <= least or n <= share * there then return end
+	stop(run, "allow-mass-change", "%s: %s of %d of the %d contacts that are there would change (as %s)%s", target.label,
+		what, n, there, table.concat(target.changes.examples, ", "), cause(run))
+end
+
+--- What the targets would have changed: is it more than a person would expect? Creates never count. Raises kind guard.
+---@param run syncrun.Run every target has its plan
+function M.changes(run)
+	for _, target in ipairs(run.targets) do
+		if target.changes then
+			check_share(run, target, target.changes.updates, "fields")
+			for _, field in ipairs(target.changes:fields()) do
+				check_share(run, target, target.changes.by_field[field], "the field " .. field)
+			end
+		end
+	end
+end
+
 return M

@@ -1,5 +1,7 @@
---- One look at a whole system: what it holds is compared with what it should hold, and, when the pass writes, what differs
---- is sent. A pass is made, run and dropped; what lasts is the target's. Knows no system by name.
+--- One look at a whole system: what it holds is compared with what it should hold. What is done about a difference is the
+--- pass's purpose: "plan" only counts it, "write" sends it, "validate" calls it one. A pass is made, run and dropped; what
+--- lasts is the target's. Knows no system by name.
+local changes = require "syncrun.flow.changes"
 local deliver = require "syncrun.flow.deliver"
 local err = require "syncrun.err"
 local log = require "syncrun.log"
@@ -9,9 +11,11 @@ local values = require "syncrun.model.values"
 
 local M = {}
 
+---@alias syncrun.Purpose "plan"|"write"|"validate"
+
 ---@class syncrun.Pass
 ---@field target syncrun.Target
----@field writing boolean
+---@field purpose syncrun.Purpose
 local Pass = {}
 Pass.__index = Pass
 
@@ -19,17 +23,19 @@ local WRITERS = 2      -- batches under way at once, per system
 local FETCH_KEYS = 500 -- keys a call, when contacts are read by key
 local PASSES = 6       -- tries at reading a system that goes away meanwhile
 
-local function new(target, writing)
+local function new(target, purpose)
 	return setmetatable({
-		target = target, system = target.system, snapshot = target.snapshot, writing = writing,
+		target = target, system = target.system, snapshot = target.snapshot, purpose = purpose,
+		writing = purpose == "write",
 		seen = 0, sent = 0, settled = 0, batches = {}, writers = task.semaphore(WRITERS),
 		tally = values.tally(target.plans.expected:schema():names()),
 	}, Pass)
 end
 
---- How many contacts this pass is through with.
+--- How many contacts this pass is through with; planning is through with none.
 ---@return integer
 function Pass:done()
+	if self.purpose == "plan" then return 0 end
 	return math.max(0, self.seen - (self.sent - self.settled))
 end
 
@@ -51,9 +57,10 @@ local function in_order(self)
 	return self.system.ordered and not self.target.by_key
 end
 
--- Read a system that cannot deliver key order: whole, or the contacts of this run by key.
+-- Read a system that cannot deliver key order: whole, or the contacts of this run by key. What was planned with is written
+-- by: it is not read again in between.
 local function take_actual(self)
-	if in_order(self) then return end
+	if in_order(self) or (self.writing and self.target.planned) then return end
 	self.snapshot:take(self.system, self.target.by_key and pages_by_key(self) or self.system:scan())
 end
 
@@ -188,6 +195,7 @@ local function handle_differing(self, pair, e_page, model, a_page)
 		target.counts.same = target.counts.same + 1
 		return
 	end
+	if self.purpose == "plan" then return target.changes:add("update", e_page, pair.e, a_page, pair.a) end
 	if self.writing and may_send(self, "update", key, e_page, pair.e, model) then
 		return queue(self, "update", model, pair.e, a_page, pair.a)
 	end
@@ -198,6 +206,9 @@ local function handle_missing(self, i, e_page, model)
 	local key = e_page:text(i, self.target.key)
 	local tombstone = self.snapshot:tombstone(self.system.name, key)
 	local mode = tombstone and "update" or "create"
+	if self.purpose == "plan" then
+		return self.target.changes:add(tombstone and "revive" or "create", e_page, i, tombstone, 1)
+	end
 	if self.writing and may_send(self, mode, key, e_page, i, model) then
 		return queue(self, mode, model, i, tombstone, 1)
 	end
@@ -233,7 +244,7 @@ local function note_fate(self, page, i, fate)
 	local reason = ("%s: %s"):format(target.label, values.reason(page, i, fate, target.field_of[fate.column].on_loss))
 	self.snapshot:note_fate { key = key, system = target.label, field = fate.column, fate = fate.fate, note = fate.note,
 		stored = stored, reason = reason }
-	if fate.fate == "lost" and self.writing then
+	if fate.fate == "lost" and self.purpose ~= "validate" then
 		local sent = target.field_of[fate.column].on_loss == "write"
 		target:note(key, "sync", "lost", reason, { field = fate.column, stored = stored,
 			state = sent and "mismatched" or "rejected" })
@@ -295,14 +306,13 @@ local function sendable(self, page, indices)
 	return list
 end
 
--- What a pass is going to change, told beforehand to a system that asks for it (values that must be unique, a limited
--- number of requests). What it foresees to be refused is not sent: key -> {column=, fate=, note=}.
-local function foresee(self)
+-- What a run is going to change, told beforehand to a system that asks for it (values that must be unique, a limited number
+-- of requests). What it foresees to be refused is not sent: key -> {column=, fate=, note=}.
+local function look_ahead(self)
 	local target = self.target
-	if target.foreseen and not self.writing then return end
-	target.foreseen = {}
+	target.foreseen, target.ahead = {}, nil
 	if not self.system.foresee then return end
-	local look = self.system:foresee(self.snapshot, { by_key = target.by_key, write = self.writing,
+	local look = self.system:foresee(self.snapshot, { by_key = target.by_key,
 		is_ours = function(key) return target.ledger:wrote(self.system.name, key) end })
 	for found, e_page in rows.merge(expected_pages(self), actual_pages(self), target.key) do
 		local differ = {}
@@ -310,7 +320,16 @@ local function foresee(self)
 		if #differ > 0 then look:change("update", e_page, sendable(self, e_page, differ)) end
 		if #found.missing > 0 then look:change("create", e_page, sendable(self, e_page, found.missing)) end
 	end
-	target.foreseen = look:finish()
+	target.foreseen, target.ahead = look:finish(), look
+end
+
+local function foresee(self)
+	local target = self.target
+	if self.writing then -- planned with: now it is meant
+		if target.ahead and target.ahead.commit then target.ahead:commit() end
+	elseif self.purpose == "plan" or not target.foreseen then
+		look_ahead(self)
+	end
 end
 
 -- ---- the whole
@@ -319,6 +338,7 @@ local function run(self)
 	local target = self.target
 	target.pass, target.tally = self, self.tally
 	target.counts.same, target.counts.extra = 0, 0
+	if self.purpose == "plan" then target.changes = changes.new(target) end
 	target.reading = target.ledger:read(self.system.name)
 	self.snapshot:forget_values(target.label)
 	take_actual(self)
@@ -339,26 +359,34 @@ local function may_come_back(e)
 	return e.retryable or e.unknown or e.kind == "timeout"
 end
 
---- Look at the whole system, and with `write` send what differs. Begun anew while the system goes away and comes back: it
---- looks at everything, so nothing is lost by it. Returns after every batch it started has its outcomes.
+-- A write that is begun anew is planned anew: what was read before it may have changed by it.
+local function attempt(target, purpose, anew)
+	if purpose == "write" and anew then run(new(target, "plan")) end
+	target.planned = purpose == "write"
+	run(new(target, purpose))
+end
+
+--- Look at the whole system. A "write" follows a "plan". Begun anew while the system goes away and comes back: it looks at
+--- everything, so nothing is lost by it. Returns after every batch it started has its outcomes.
 ---@param target syncrun.Target
----@param write boolean
-function M.run(target, write)
-	local try, written = 0, 0
+---@param purpose syncrun.Purpose
+function M.run(target, purpose)
+	local try, written, anew = 0, 0, false
 	while true do
 		local _, e = err.try(function()
-			run(new(target, write))
+			attempt(target, purpose, anew)
 			return true
 		end)
 		if not e then return end
+		anew = true
 		local now = target.counts.created + target.counts.updated
 		try, written = now > written and 1 or try + 1, now -- as long as it gets on, it is not given up
 		if try == PASSES or not may_come_back(e) then err.raise(e) end
 		local delay = 0.5 * 2 ^ (try - 1)
 		log.warn("%s: %s (looked at anew in %g s)", target.label, e.message, delay)
 		task.sleep(delay)
-		target.snapshot:forget(target.label, write)
-		if write then target.counts.rejected = 0 end
+		target.snapshot:forget(target.label, purpose ~= "validate")
+		if purpose == "write" then target.counts.rejected = 0 end
 	end
 end
 

@@ -124,7 +124,6 @@ end
 
 -- What tells how far all targets are: as far as the slowest.
 local function progress_of(self)
-	if self.options.skip_sync then return function() end end
 	local show = report.progress(self.say, self.snapshot.total, self.options.quiet)
 	local good, shown = self.snapshot.total - self.snapshot.nbad, -1
 	return function()
@@ -138,14 +137,28 @@ local function progress_of(self)
 	end
 end
 
---- Step 1: in every target write what differs, all side by side. With --skip-sync nothing is written, only compared.
+-- f(target) for all targets that are not lost, side by side.
+local function each_target(self, f)
+	task.map(self.targets, { limit = #self.targets }, function(target)
+		if not target.lost then guarded(self, target, function() f(target) end) end
+	end)
+end
+
+--- Look what every target holds and what this run would change there. Nothing is written.
+function Run:plan()
+	each_target(self, function(target) target:plan() end)
+end
+
+--- Step 1: in every target write what differs, all side by side, once all are looked at and no guard objects. With
+--- --skip-sync nothing is written, only compared.
 function Run:sync()
+	if self.options.skip_sync then return each_target(self, function(target) target:look() end) end
 	local progress = progress_of(self)
 	for _, target in ipairs(self.targets) do target.on_progress = progress end
-	task.map(self.targets, { limit = #self.targets }, function(target)
-		guarded(self, target, function() target:sync(not self.options.skip_sync) end)
-		target.finished = self.snapshot.total
-	end)
+	self:plan()
+	guards.changes(self)
+	each_target(self, function(target) target:write() end)
+	for _, target in ipairs(self.targets) do target.finished = self.snapshot.total end
 	progress()
 	if not self.options.skip_sync then self.say "" end
 end
@@ -166,9 +179,7 @@ end
 function Run:validate()
 	self.say "Step 2: Generating validation report..."
 	self.say ""
-	task.map(self.targets, { limit = #self.targets }, function(target)
-		if not target.lost then guarded(self, target, function() target:validate() end) end
-	end)
+	each_target(self, function(target) target:validate() end)
 	look_back(self)
 end
 

@@ -48,7 +48,7 @@ function M.run(target)
 	task.sleep(target.recheck_after)
 	if #keys > SUSPECTS then
 		target.snapshot:forget(target.label)
-		return pass.run(target, false)
+		return pass.run(target, "validate")
 	end
 	for from = 1, #keys, FETCH_KEYS do
 		look_again(target, table.move(keys, from, math.min(from + FETCH_KEYS - 1, #keys), 1, {}))

@@ -15,6 +15,7 @@ local M = {}
 ---@field ledger syncrun.Ledger
 ---@field judge syncrun.Judge
 ---@field tally syncrun.Tally of the values of the last pass
+---@field changes syncrun.Changes? what the plan found to do
 ---@field wrote boolean? something was sent
 ---@field lost syncrun.Error? why the system is not looked at any more
 local Target = {}
@@ -139,10 +140,28 @@ function Target:done()
 	return self.finished or (self.pass and self.pass:done() or 0)
 end
 
---- Step 1: compare and write what differs. A pass that wrote nothing is the validation already.
----@param write boolean
-function Target:sync(write)
-	pass.run(self, write)
+--- Look what this run would change. Where nothing differs that is the validation already.
+function Target:plan()
+	pass.run(self, "plan")
+	if self.changes.n == 0 then self:finish() end
+end
+
+--- Write what differs, as planned. A pass that then wrote nothing is the validation already.
+function Target:write()
+	if self.changes.n == 0 then return end
+	self.snapshot:forget(self.label, true)
+	pass.run(self, "write")
+	self:finish()
+end
+
+--- Compare only.
+function Target:look()
+	pass.run(self, "validate")
+	self:finish()
+end
+
+--- This target is through with every contact.
+function Target:finish()
 	self.finished, self.synced = self.snapshot.total, true
 end
 
@@ -150,7 +169,7 @@ end
 function Target:validate()
 	if self.wrote then
 		self.snapshot:forget(self.label)
-		pass.run(self, false)
+		pass.run(self, "validate")
 	end
 	second_look.run(self)
 	self.snapshot:find_lost(self.label)

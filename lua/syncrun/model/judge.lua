@@ -79,17 +79,28 @@ local function shown(page, i, name)
 	return values.shown(page:text(i, name), page:schema():type(name))
 end
 
--- The differences between two rows that count.
-local function differences(self, expected, i, found, j)
+--- The differences between two rows, whether the checks count them or not.
+---@param expected syncrun.Rows
+---@param i integer
+---@param found syncrun.Rows
+---@param j integer
+---@return syncrun.Difference[]
+function Judge:differences(expected, i, found, j)
 	local list = {}
 	for _, name in ipairs(rows.diff(expected, i, found, j)) do
-		local field = self.field_of[name].name
-		if self:counts(field) then
-			list[#list + 1] = {
-				column = name, field = field, expected = expected:text(i, name), actual = found:text(j, name),
-				text = ("%s is %s, expected %s"):format(name, shown(found, j, name), shown(expected, i, name)),
-			}
-		end
+		list[#list + 1] = {
+			column = name, field = self.field_of[name].name, expected = expected:text(i, name), actual = found:text(j, name),
+			text = ("%s is %s, expected %s"):format(name, shown(found, j, name), shown(expected, i, name)),
+		}
+	end
+	return list
+end
+
+-- Those of them that the checks count.
+local function counting(self, expected, i, found, j)
+	local list = {}
+	for _, d in ipairs(self:differences(expected, i, found, j)) do
+		if self:counts(d.field) then list[#list + 1] = d end
 	end
 	return list
 end
@@ -123,7 +134,7 @@ function Judge:contact(expected, i, found, list)
 	if #alive > 1 then
 		return verdict { state = "mismatched", kind = "repeated", passes = tolerated, gone = gone }
 	end
-	local differ, lost = differences(self, expected, i, found, alive[1]), losses(self, expected, i)
+	local differ, lost = counting(self, expected, i, found, alive[1]), losses(self, expected, i)
 	local kind = #differ > 0 and "mismatched" or #lost > 0 and "lost" or nil
 	return verdict { state = kind and "mismatched" or "verified", kind = kind, passes = kind == nil, gone = gone,
 		row = alive[1], differences = differ, lost = lost }

@@ -394,6 +394,15 @@ function Ledger:wrote(system, key)
 		key) ~= nil
 end
 
+--- Whether this run's mapping is another than that of the last run before it that looked at contacts.
+---@return boolean
+function Ledger:mapping_changed()
+	local row = self.db:one([[SELECT now.mapping_digest IS NOT before.mapping_digest AS changed
+		FROM run AS now JOIN run AS before ON before.id = (SELECT max(id) FROM run WHERE id < now.id
+		AND status IN ('finished', 'incomplete', 'interrupted')) WHERE now.id = ?]], self.run)
+	return row ~= nil and row.changed ~= 0
+end
+
 --- The last run that is over and was not refused. A former one that is still called running was killed: it would hold the
 --- state folder's lock.
 ---@return table? row of the table run

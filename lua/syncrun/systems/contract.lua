@@ -61,7 +61,8 @@ local M = {}
 ---@field close fun(self) let go of what is held; the next call connects anew
 ---@field delete (fun(self, keys: string[]))? for good; only when asked for by name
 ---@field foresee (fun(self, snapshot: syncrun.Snapshot, o: table): table)? a look ahead: { change = fun(self, mode, page,
----  rows), finish = fun(self): table<string, table> }; finish gives what would be refused, by key
+---  rows), finish = fun(self): table<string, table>, commit = fun(self)? }; finish gives what would be refused, by key;
+---  commit is called once it is going to be written
 ---@field amend (fun(self, expected: syncrun.Rows, i: integer, found: syncrun.Rows, j: integer): boolean)? a rule of this
 ---  system changes what is expected of this contact: the expected row is changed, and true returned
 ---@field edited (fun(self, page: syncrun.Rows, j: integer): string?)? who changed this row there, in words

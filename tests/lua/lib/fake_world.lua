@@ -120,6 +120,11 @@ function World:ledger(sql)
 	return db:query(sql)
 end
 
+--- Replace one of the world's files.
+function World:write(name, text)
+	write(self.dir .. "/" .. name, text)
+end
+
 function World:read(name)
 	local file <close> = assert(io.open(self.dir .. "/" .. name, "r"))
 	return file:read "a"

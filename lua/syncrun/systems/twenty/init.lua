@@ -175,24 +175,28 @@ local function calls_of(self, look, releases, by_key)
 	return math.ceil(creates / batch) + math.ceil(updates / batch) + math.ceil(#releases / batch) + read
 end
 
-local function begin(self, look, o)
+-- What the look ahead decided on shared addresses: known to the writer and to amend from now on.
+local function take_over(self, look)
 	self.demoted, self.writer.demoted = look.demoted, look.demoted
 	local demoted = 0
 	for _ in pairs(look.demoted) do demoted = demoted + 1 end
 	if demoted > 0 then
 		log.info("%s: %d e-mails are kept as additional ones, for another contact has them", self.label, demoted)
 	end
-	if not o.write then return end
+end
+
+-- It is meant now: say how long it takes, and free the addresses that others are to have.
+local function commit(self, look, by_key)
 	local releases = look:releases()
-	local estimate = self.client.pace:estimate(calls_of(self, look, releases, o.by_key))
+	local estimate = self.client.pace:estimate(calls_of(self, look, releases, by_key))
 	if estimate then log.info("%s: %s", self.label, estimate) end
 	self.writer:release(releases)
 end
 
---- Look at what a pass is going to change, before it does: the flow tells it by look:change(mode, page, indices), and
---- look:finish() returns what is refused, by key.
+--- Look at what a run is going to change, before it does: the flow tells it by look:change(mode, page, indices),
+--- look:finish() returns what is refused, by key, and look:commit() is called when it is going to be written.
 ---@param spool syncrun.Snapshot
----@param o { by_key: boolean, write: boolean, is_ours: (fun(key: string): boolean)? }
+---@param o { by_key: boolean, is_ours: (fun(key: string): boolean)? }
 ---@return syncrun.TwentyForesight
 function System:foresee(spool, o)
 	local look = foresight.new { spool = spool, name = self.name, key = self.columns[1].name, email = self.writer.email,
@@ -200,9 +204,10 @@ function System:foresee(spool, o)
 		holders = function(emails) return self.reader:holders(emails) end }
 	function look.finish()
 		local refused = look:judge()
-		begin(self, look, o)
+		take_over(self, look)
 		return refused
 	end
+	function look.commit() commit(self, look, o.by_key) end
 	return look
 end
 

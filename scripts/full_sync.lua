@@ -11,6 +11,7 @@ local options = args.parse(arg, {
 		"syncrun scripts/full_sync.lua --limit 10       the first ten",
 		"syncrun scripts/full_sync.lua --skip-sync      write nothing, only validate",
 		"syncrun scripts/full_sync.lua --only 12,4711   these two",
+		"syncrun scripts/full_sync.lua --plan p.jsonl   what would be changed; then --apply p.jsonl",
 		"syncrun scripts/full_sync.lua --changed        what changed since the last full run, in seconds",
 	},
 	options = {
@@ -18,7 +19,10 @@ local options = args.parse(arg, {
 		{ "skip-sync", type = "flag", help = "write nothing: validate what is there" },
 		{ "only", type = "list", metavar = "ID,…", help = "only these contacts" },
 		{ "changed", type = "flag", help = "only contacts whose updated_at says so since the last full run; not a proof" },
-		{ "dry-run", type = "flag", help = "tell what BigQuery would bill and what stands in the way; nothing runs" },
+		{ "estimate", type = "flag", help = "tell what BigQuery would bill and what stands in the way; nothing runs" },
+		{ "dry-run", type = "flag", help = "read everything, write nothing, show what would be changed; exit code 1 if any" },
+		{ "plan", type = "string", metavar = "FILE", help = "the same, and keep it as a plan to review" },
+		{ "apply", type = "string", metavar = "FILE", help = "do exactly what a plan says; what changed since is refused" },
 		{ "config", type = "string", metavar = "FILE", help = "settings in Lua (flags and environment win)" },
 		{ "report", type = "string", metavar = "DIR", help = "where the report files go (default: in the state folder)" },
 		{ "json", type = "string", metavar = "FILE", help = "the run's summary as JSON" },
@@ -33,11 +37,12 @@ local options = args.parse(arg, {
 	},
 })
 
-if options.dry_run then return require "syncrun.flow.dry_run".run(options) end
+if options.estimate then return require "syncrun.flow.estimate".run(options) end
 
 return run.within(options, function(this)
 	this:check()         -- every system: in reach, allowed, fit for the mapping; else nothing is written anywhere
 	this:take_snapshot() -- every contact of the source, once
+	if options.dry_run or options.plan then return this:show_plan() end
 	this:sync()          -- write what differs, in every target
 	this:validate()      -- read everything back, judge every contact
 	return this:report() -- and the exit code

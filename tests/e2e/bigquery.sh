@@ -15,9 +15,9 @@ faults() {
 dry_run_before() {
 	local before
 	before=$(fingerprint)
-	full_sync --dry-run
+	full_sync --estimate
 	expect_exit 2
-	expect_line "$out" "DRY RUN: no query runs, nothing is written"
+	expect_line "$out" "ESTIMATE: no query runs, nothing is written"
 	expect_line "$out" "  and be billed as 10,485,760 bytes (10.0 MiB), unless BigQuery still has its result"
 	expect_line "$out" "Supabase: not ready:"
 	expect_line "$out" "Local: would be made:"
@@ -34,7 +34,7 @@ needs_full_run() {
 
 full_run() {
 	set_up
-	full_sync --dry-run
+	full_sync --estimate
 	expect_exit 0
 	expect_line "$out" "CRM: ready; contacts that differ would be written there"
 	full_sync --report "$home/report"
@@ -46,7 +46,7 @@ full_run() {
 
 cap() {
 	echo 'return { bigquery = { max_bytes_billed = 20971520, where = "TRUE" } }' >"$home/wide.lua"
-	full_sync --dry-run --config "$home/wide.lua"
+	full_sync --estimate --config "$home/wide.lua"
 	expect_exit 0
 	expect_line "$out" "  at most 20,971,520 bytes (20.0 MiB) may be billed: it would run"
 	full_sync --skip-sync --config "$home/wide.lua"
@@ -84,7 +84,7 @@ full_counts() {
 
 as_it_lies() {
 	echo 'return { bigquery = { read = "table", page_rows = 5 } }' >"$home/table.lua"
-	full_sync --dry-run --config "$home/table.lua"
+	full_sync --estimate --config "$home/table.lua"
 	expect_exit 0
 	expect_line "$out" "  the table is read as it lies: nothing would be billed"
 	full_sync --config "$home/table.lua" --report "$home/table"

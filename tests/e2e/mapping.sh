@@ -145,7 +145,7 @@ slips_in_checks() {
 		echo "$text" >my_checks.lua
 		full_sync --config config.lua
 		expect_refused 2 "the checks 'my_checks.lua': $wanted"
-		full_sync --config config.lua --dry-run
+		full_sync --config config.lua --estimate
 		expect_exit 2
 	done <<-'END'
 		return { exist = false }~unknown key 'exist', did you mean 'exists'?

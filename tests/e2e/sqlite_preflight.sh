@@ -48,7 +48,7 @@ keys() {
 	expect_text "$out" "is unique under COLLATE NOCASE"
 	run "$scripts/doctor.lua"
 	expect_exit 2
-	full_sync --dry-run
+	full_sync --estimate
 	expect_exit 2
 	made "create table contacts_master (contact_id text collate rtrim unique, @)"
 	refused 2 "is unique under COLLATE RTRIM"

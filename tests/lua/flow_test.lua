@@ -424,6 +424,73 @@ test("every target is looked at before any is written", function()
 	t.contains(seen, "scan B")
 end)
 
+local function planned(w, options)
+	options.quiet, options.config = true, w.dir .. "/config.lua"
+	local code = w:with(require "syncrun.flow.run".within, options, function(this)
+		w.run = this
+		this:check()
+		this:take_snapshot()
+		return this:show_plan()
+	end)
+	local list = {}
+	for line in io.lines(options.plan) do list[#list + 1] = json.decode(line) end
+	return code, list
+end
+
+test("a plan shows every change with both values, and writes nothing", function()
+	local w <close> = world.new { records = world.records(5), target = { refuse = nil, foresee = function()
+		return { change = function() end, finish = function() return { c05 = { column = "mail", note = "taken",
+			fate = "rejected" } } end }
+	end } }
+	for i = 1, 3 do
+		local r = w.records[i]
+		w.held.Fake[r.id] = { id = r.id, who = r.who, mail = r.mail, at = r.updated_at }
+	end
+	w.held.Fake.c02.mail = nil
+	local code, list = planned(w, { plan = w.dir .. "/plan.jsonl" })
+	t.eq({ code, #list, list[1].plan, w.systems.Fake.asked.write }, { 1, 4, 1, 0 })
+	t.eq({ list[2].contact_id, list[2].change, list[2].fields }, { "c02", "update", { { field = "mail", column = "mail",
+		actual = json.null, expected = "2@example.com" } } })
+	t.eq({ list[3].contact_id, list[3].change, #list[3].fields, list[3].actual }, { "c04", "create", 4, json.null })
+	t.eq({ list[4].contact_id, list[4].change, list[4].reason }, { "c05", "refused", "mail: taken" })
+	t.eq(w:ledger "SELECT count(*) AS n FROM state"[1].n, 0)
+	w.held.Fake.c02.mail, w.records[5], w.records[4] = "2@example.com", nil, nil
+	t.eq(planned(w, { plan = w.dir .. "/plan.jsonl" }), 0)
+end)
+
+test("a plan is applied exactly; what changed since is refused and named", function()
+	local w <close> = world.new { records = world.records(6) }
+	w:full()
+	w.held.Fake.c01, w.held.Fake.c02.mail, w.held.Fake.c03.mail, w.held.Fake.c04.mail = nil, "a", "a", "a"
+	local path = w.dir .. "/plan.jsonl"
+	planned(w, { plan = path })
+	w.held.Fake.c03.mail = "somebody edits"     -- there
+	w.records[4].mail = "changed at the source"
+	w.held.Fake.c05.mail = "not in the plan"
+	t.eq(w:full { apply = path }, 1)
+	t.eq({ w.held.Fake.c01.mail, w.held.Fake.c02.mail }, { "1@example.com", "2@example.com" })
+	t.eq({ w.held.Fake.c03.mail, w.held.Fake.c04.mail, w.held.Fake.c05.mail },
+		{ "somebody edits", "a", "not in the plan" })
+	t.eq(w:lines("c03")[1], "Fake: it changed there since the plan")
+	t.eq(w:lines("c04")[1], "Fake: it changed in the source since the plan")
+	t.eq(w:lines("c05")[1], "Fake: it is not in the plan")
+	t.eq(w.run.result.totals, { total = 6, synced = 3, validated = 3, errors = 3, issues = 3 })
+end)
+
+test("a plan about something else is refused whole", function()
+	local w <close> = world.new { records = world.records(2) }
+	local path = w.dir .. "/plan.jsonl"
+	planned(w, { plan = path })
+	w:write("checks.lua", "return { exists = true }")
+	t.eq(w:full { apply = path }, 2)
+	t.eq(w.held.Fake, {})
+	w:write("checks.lua", "return {}")
+	w:write("plan.jsonl", "not JSON")
+	t.eq(w:full { apply = path }, 2)
+	t.eq(w:full { apply = w.dir .. "/none.jsonl" }, 2)
+	t.eq(w.held.Fake, {})
+end)
+
 test("two runs cannot use one state folder, an ended one is gone on with", function()
 	local lock = require "syncrun.record.lock"
 	local w <close> = world.new { records = world.records(2) }

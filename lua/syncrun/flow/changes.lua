@@ -3,7 +3,8 @@
 local M = {}
 
 ---@class syncrun.Changes
----@field n integer contacts that would be sent
+---@field n integer contacts that differ or are not there
+---@field refused integer of those, would not be sent
 ---@field creates integer
 ---@field updates integer of contacts that are there
 ---@field revives integer
@@ -18,30 +19,40 @@ local EXAMPLES = 10
 ---@param target syncrun.Target
 ---@return syncrun.Changes
 function M.new(target)
-	return setmetatable({ target = target, n = 0, creates = 0, updates = 0, revives = 0, by_field = {}, examples = {} },
-		Changes)
+	return setmetatable({ target = target, n = 0, creates = 0, updates = 0, revives = 0, refused = 0, by_field = {},
+		examples = {} }, Changes)
 end
 
 local function count_fields(self, differences)
 	for _, d in ipairs(differences) do self.by_field[d.field] = (self.by_field[d.field] or 0) + 1 end
 end
 
---- A contact that differs, or is not there.
----@param mode "create"|"update"|"revive"
----@param expected syncrun.Rows
----@param i integer
----@param found syncrun.Rows? what is there; of a revive the tombstone
----@param j integer
-function Changes:add(mode, expected, i, found, j)
-	local key = expected:text(i, self.target.key)
+---@class syncrun.Change one contact that differs, or is not there
+---@field mode "create"|"update"|"revive"
+---@field key string
+---@field expected syncrun.Rows
+---@field i integer
+---@field found syncrun.Rows? what is there; of a revive the tombstone
+---@field j integer
+---@field refused string? why it would not be sent
+---@field differences syncrun.Difference[]
+
+--- Take in a contact that differs, or is not there.
+---@param change syncrun.Change its differences are filled in here
+function Changes:add(change)
+	local target = self.target
 	self.n = self.n + 1
-	self[mode .. "s"] = self[mode .. "s"] + 1
-	local differences = found and self.target.judge:differences(expected, i, found, j) or {}
-	if mode == "update" then
-		if #self.examples < EXAMPLES then self.examples[#self.examples + 1] = key end
-		count_fields(self, differences)
+	change.differences = change.found and target.judge:differences(change.expected, change.i, change.found, change.j) or {}
+	if change.refused then
+		self.refused = self.refused + 1
+	else
+		self[change.mode .. "s"] = self[change.mode .. "s"] + 1
+		if change.mode == "update" then
+			if #self.examples < EXAMPLES then self.examples[#self.examples + 1] = change.key end
+			count_fields(self, change.differences)
+		end
 	end
-	if self.target.on_change then self.target.on_change(mode, key, differences, expected, i, found, j) end
+	if target.on_change then target.on_change(change) end
 end
 
 --- The fields that would be updated, in order.

@@ -65,6 +65,7 @@ local function take_actual(self)
 end
 
 local function actual_pages(self)
+	if self.purpose == "plan" and self.target.only_planned and self.system.is_new then return function() return nil end end
 	return in_order(self) and self.system:scan() or self.snapshot:taken(self.system.name)
 end
 
@@ -115,8 +116,8 @@ local function note_objection(self, key, reason, refused)
 		{ field = reason.column, state = refused and "rejected" or nil })
 end
 
--- Whether a contact may be sent; what speaks against it is noted.
-local function may_send(self, mode, key, e_page, i, model)
+-- What speaks against sending a contact, and whether it is refused for that.
+local function objections_to(self, mode, key, e_page, i, model)
 	local reasons, refused = objections(self, e_page, i)
 	if mode == "create" and not refused then
 		local more
@@ -125,6 +126,12 @@ local function may_send(self, mode, key, e_page, i, model)
 	end
 	local foreseen = not refused and self.target.foreseen[key]
 	if foreseen then reasons, refused = { foreseen }, true end
+	return reasons, refused
+end
+
+-- Whether a contact may be sent; what speaks against it is noted.
+local function may_send(self, mode, key, e_page, i, model)
+	local reasons, refused = objections_to(self, mode, key, e_page, i, model)
 	for _, reason in ipairs(reasons) do note_objection(self, key, reason, refused) end
 	if refused then self.target.counts.rejected = self.target.counts.rejected + 1 end
 	return not refused
@@ -187,6 +194,24 @@ local function queue(self, mode, model, i, actual, j)
 	if #batch.model >= limits.rows or batch.model:bytes() >= limits.bytes / 2 then flush(self, mode) end
 end
 
+-- ---- planning
+
+local function add_change(self, mode, e_page, i, found, j, model)
+	local key = e_page:text(i, self.target.key)
+	local reasons, refused = objections_to(self, mode, key, e_page, i, model)
+	local words = refused and (reasons[1].text or reasons[1].column .. ": " .. reasons[1].note) or nil
+	self.target.changes:add { mode = mode, key = key, expected = e_page, i = i, found = found, j = j, refused = words }
+end
+
+-- A run that is held to a plan sends what stands in it and has not changed since.
+local function is_planned(self, key, e_page, i, found, j)
+	if not self.target.gate then return true end
+	local planned, why = self.target.gate(key, e_page, i, found, j)
+	if planned then return true end
+	self.target:note(key, "sync", "failed", ("%s: %s"):format(self.target.label, why))
+	return false
+end
+
 -- ---- what one step of the merge found
 
 local function handle_differing(self, pair, e_page, model, a_page)
@@ -195,8 +220,9 @@ local function handle_differing(self, pair, e_page, model, a_page)
 		target.counts.same = target.counts.same + 1
 		return
 	end
-	if self.purpose == "plan" then return target.changes:add("update", e_page, pair.e, a_page, pair.a) end
-	if self.writing and may_send(self, "update", key, e_page, pair.e, model) then
+	if self.purpose == "plan" then return add_change(self, "update", e_page, pair.e, a_page, pair.a, model) end
+	if self.writing and may_send(self, "update", key, e_page, pair.e, model)
+		and is_planned(self, key, e_page, pair.e, a_page, pair.a) then
 		return queue(self, "update", model, pair.e, a_page, pair.a)
 	end
 	target:note_verdict(key, target.judge:contact(e_page, pair.e, a_page, { pair.a }), a_page)
@@ -207,9 +233,10 @@ local function handle_missing(self, i, e_page, model)
 	local tombstone = self.snapshot:tombstone(self.system.name, key)
 	local mode = tombstone and "update" or "create"
 	if self.purpose == "plan" then
-		return self.target.changes:add(tombstone and "revive" or "create", e_page, i, tombstone, 1)
+		return add_change(self, tombstone and "revive" or "create", e_page, i, tombstone, 1, model)
 	end
-	if self.writing and may_send(self, mode, key, e_page, i, model) then
+	if self.writing and may_send(self, mode, key, e_page, i, model)
+		and is_planned(self, key, e_page, i, tombstone, 1) then
 		return queue(self, mode, model, i, tombstone, 1)
 	end
 	self.target:note_verdict(key, self.target.judge:contact(e_page, i, tombstone, tombstone and { 1 } or {}), tombstone)
@@ -338,7 +365,10 @@ local function run(self)
 	local target = self.target
 	target.pass, target.tally = self, self.tally
 	target.counts.same, target.counts.extra = 0, 0
-	if self.purpose == "plan" then target.changes = changes.new(target) end
+	if self.purpose == "plan" then
+		target.changes = changes.new(target)
+		if target.on_plan then target.on_plan() end
+	end
 	target.reading = target.ledger:read(self.system.name)
 	self.snapshot:forget_values(target.label)
 	take_actual(self)

@@ -57,6 +57,7 @@ local function ask(session, list, intent)
 		code = math.max(code, exits.usage)
 	end
 	for i, system in ipairs(list) do
+		system.is_new = found[i] and #problems.where(found[i], function(problem) return problem.whole == true end) > 0
 		local left = found[i] and obstacles(system, found[i], intent) or {}
 		if #left > 0 then
 			say_problems(system, left)
@@ -71,10 +72,11 @@ end
 --- the run's exit code, when something stands in the way.
 ---@param session syncrun.Session
 ---@param intent syncrun.Intent
-function M.check(session, intent)
+---@param only_look boolean? nothing is made either: what a run would make is empty
+function M.check(session, intent, only_look)
 	local list = { session.source, table.unpack(session:configured()) }
 	local code = ask(session, list, intent)
-	if code == 0 and intent.write then
+	if code == 0 and intent.write and not only_look then
 		local _, failed = registry.each(list, function(system) return system.makes_itself and system:setup(true) end)
 		code = say_errors(failed)
 	end

@@ -8,6 +8,7 @@ local guards = require "syncrun.flow.guards"
 local intake_of = require "syncrun.flow.intake"
 local lifecycle = require "syncrun.flow.lifecycle"
 local log = require "syncrun.log"
+local plan_of = require "syncrun.flow.plan"
 local preflight = require "syncrun.flow.preflight"
 local report = require "syncrun.flow.report"
 local requests = require "syncrun.record.requests"
@@ -35,10 +36,14 @@ Run.__index = Run
 
 -- ---- step by step
 
+local function only_looks(self)
+	return self.options.dry_run == true or self.options.plan ~= nil
+end
+
 --- Can every system do what this run will do? What stands in the way is said, and ends the run.
 function Run:check()
 	lifecycle.before_deadline(self, function()
-		preflight.check(self.session, { write = not self.options.skip_sync })
+		preflight.check(self.session, { write = not self.options.skip_sync }, only_looks(self))
 	end)
 end
 
@@ -64,7 +69,8 @@ end
 local function say_head(self)
 	self.begun = true
 	report.head(self.say)
-	self.say(self.options.skip_sync and "Step 1: Skipped (--skip-sync)" or "Step 1: Syncing all contacts...")
+	local step = self.options.skip_sync and "Step 1: Skipped (--skip-sync)" or "Step 1: Syncing all contacts..."
+	self.say("%s", only_looks(self) and "Step 1: Looking at all contacts (nothing is written)..." or step)
 	self.say ""
 end
 
@@ -149,14 +155,34 @@ function Run:plan()
 	each_target(self, function(target) target:plan() end)
 end
 
+--- What this run would change, as a plan in a file and on standard output. Returns the exit code: 0 when nothing would.
+---@return integer
+function Run:show_plan()
+	local path = self.options.plan or self.folder .. "/plan.jsonl"
+	local writer <close> = plan_of.record(self, path)
+	self:plan()
+	writer:close()
+	plan_of.say(self, path)
+	for _, target in ipairs(self.targets) do
+		if target.lost then return exits.unreachable end
+		if target.changes.n > 0 then return exits.different end
+	end
+	return self.snapshot.nbad > 0 and exits.different or exits.equal
+end
+
 --- Step 1: in every target write what differs, all side by side, once all are looked at and no guard objects. With
 --- --skip-sync nothing is written, only compared.
 function Run:sync()
 	if self.options.skip_sync then return each_target(self, function(target) target:look() end) end
 	local progress = progress_of(self)
 	for _, target in ipairs(self.targets) do target.on_progress = progress end
+	if self.options.apply then plan_of.hold(self, self.options.apply) end
 	self:plan()
-	guards.changes(self)
+	if self.options.apply then
+		plan_of.note_gone(self) -- approved as it stands: no guard asks again
+	else
+		guards.changes(self)
+	end
 	each_target(self, function(target) target:write() end)
 	for _, target in ipairs(self.targets) do target.finished = self.snapshot.total end
 	progress()

@@ -143,6 +143,7 @@ end
 --- Look what this run would change. Where nothing differs that is the validation already.
 function Target:plan()
 	pass.run(self, "plan")
+	if self.on_planned then self.on_planned() end
 	if self.changes.n == 0 then self:finish() end
 end
 

@@ -31,6 +31,7 @@ local M = {}
 ---@field exit integer? 2 unless given; 3 a missing right, or not writable now; 0 only worth saying
 ---@field sql string[]? what set-up would run
 ---@field request table? what set-up would send
+---@field whole boolean? there is nothing of the table yet
 
 ---@class syncrun.Batch what is written at once
 ---@field rows syncrun.Rows the written columns of the projection

@@ -94,8 +94,9 @@ local function view_statement(system)
 end
 
 local function add_missing_table(look, text, ...)
-	local system = look.system
-	mend(add(look, MISFIT, text, ...), {
+	local system, problem = look.system, add(look, MISFIT, text, ...)
+	problem.whole = true
+	mend(problem, {
 		("CREATE TABLE %s (%s) WITHOUT ROWID"):format(system.table, sql.list(system.columns, definition)),
 		view_statement(system),
 	}, ("table %s made in '%s'"):format(system.table_name, system.path))

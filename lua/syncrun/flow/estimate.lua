@@ -1,4 +1,4 @@
---- A dry run: what a full run would cost in BigQuery, by BigQuery's own estimate, and whether each system is ready for it.
+--- An estimate: what a full run would cost in BigQuery, by BigQuery's own estimate, and whether each system is ready for it.
 --- No query runs, nothing is billed, nothing is written anywhere, not even here.
 local delta = require "syncrun.flow.delta"
 local err = require "syncrun.err"
@@ -69,7 +69,7 @@ local function look_at(run, system)
 end
 
 local function look(run)
-	run.say "DRY RUN: no query runs, nothing is written"
+	run.say "ESTIMATE: no query runs, nothing is written"
 	run.say ""
 	look_at_source(run)
 	for _, system in ipairs(run.session.targets) do

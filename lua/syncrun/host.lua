@@ -11,6 +11,11 @@ function M.pid() return c.pid() end
 ---@return string?
 function M.signal() return c.signal() end
 
+--- The program's time is over in so many seconds. It ends what waits, or loops, by itself (task.timeout); this cuts off
+--- what cannot be ended, a call in C that goes on and on: exit code 5.
+---@param seconds number
+function M.deadline(seconds) c.deadline(seconds) end
+
 --- The names of the environment's variables.
 ---@return string[]
 function M.variables() return c.variables() end

@@ -209,6 +209,16 @@ static int l_signal(lua_State *L)
 	return 1;
 }
 
+// deadline(seconds): what runs then in one call that does not end is cut off
+static int l_deadline(lua_State *L)
+{
+	double seconds = luaL_checknumber(L, 1);
+
+	luaL_argcheck(L, seconds > 0 && seconds < 1e9, 1, "not between 0 and 1e9");
+	signals_deadline(seconds);
+	return 0;
+}
+
 static int l_pid(lua_State *L)
 {
 	lua_pushinteger(L, getpid());
@@ -277,6 +287,7 @@ static const luaL_Reg functions[] = {
 	{"is_public", l_is_public},
 	{"terminal", l_terminal},
 	{"signal", l_signal},
+	{"deadline", l_deadline},
 	{"pid", l_pid},
 	{"variables", l_variables},
 	{"peak_memory", l_peak_memory},

@@ -10,6 +10,9 @@ bool signals_deliver(int number);
 bool signals_awaited(void);
 // The number of the signal that cancelled the root task; 0: none did.
 int signals_ended_by(void);
+// The program's time is over in so many seconds: what then neither waits nor looks up is cut off, with the exit code of
+// an incomplete run. Whatever does is for others to end.
+void signals_deadline(double seconds);
 // "INT", "TERM", "HUP", or "signal".
 const char *signals_name(int number);
 

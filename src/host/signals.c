@@ -1,4 +1,5 @@
-// Signal handlers: they set a flag and wake the loop; the host acts between turns. A second SIGINT leaves at once.
+// Signal handlers: they set a flag and wake the loop; the host acts between turns, the watchdog when there are none. A
+// second SIGINT leaves at once.
 #include "host/signals.h"
 
 #include <signal.h>
@@ -7,6 +8,8 @@
 
 #include "base/stop.h"
 #include "bind/signals.h"
+#include "host/host.h"
+#include "host/watchdog.h"
 #include "io/loop.h"
 
 static volatile sig_atomic_t pending, seen;
@@ -18,9 +21,16 @@ static void on_signal(int number)
 	if (number == SIGINT)
 		seen = 1;
 	pending = number;
-	if (!signals_awaited())
+	if (!signals_awaited()) {
 		stop_ask();
+		watchdog_watch(0.5, EXIT_SIGNAL + number);
+	}
 	loop_wake();
+}
+
+void signals_deadline(double seconds)
+{
+	watchdog_watch(seconds, EXIT_INCOMPLETE);
 }
 
 void signals_install(void)
@@ -28,6 +38,7 @@ void signals_install(void)
 	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
 	struct sigaction action;
 
+	watchdog_install();
 	memset(&action, 0, sizeof action);
 	action.sa_handler = on_signal;
 	sigemptyset(&action.sa_mask);

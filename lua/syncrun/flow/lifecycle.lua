@@ -64,6 +64,7 @@ function M.enter(run)
 	local seconds = options.deadline and M.duration(options.deadline, "deadline")
 	run.keep = options.keep and M.duration(options.keep, "keep")
 	run.deadline = seconds and time.mono() + seconds
+	if seconds then host.deadline(math.min(seconds, 1e8)) end
 	run.lock = lock.take(config.state)
 	run.ledger = ledger_of.open(config.state)
 	run.folder = ("%s/runs/%s-%d"):format(config.state, time.format(time.now(), 0):gsub("[:-]", ""), host.pid())

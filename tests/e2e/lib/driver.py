@@ -35,6 +35,22 @@ def interrupt(name, wanted, out, err, *command):
     print(code if code >= 0 else 128 - code)
 
 
+def stop(name, out, err, *command):
+    """Run the command, send it the signal once it has said that it is ready, and print its exit code."""
+    with open(out, "wb") as o, open(err, "wb") as e:
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=o, stderr=e)
+        deadline = time.monotonic() + 60
+        while b"ready" not in open(out, "rb").read() and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        child.send_signal(getattr(signal, name))
+        try:
+            code = child.wait(60)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            sys.exit("it does not end")
+    print(code if code >= 0 else 128 - code)
+
+
 def terminal(*command):
     """Run the command on a terminal of its own, type the lines of standard input, each when a prompt is there; print
     all it shows, then its exit code."""

@@ -53,6 +53,14 @@ circle() {
 	expect_exit 0
 }
 
+strangers() {
+	ends_in 3 403-page-all "syncrun: CRM: somebody else answers for 'twenty' (HTTP 403, an HTML page titled 'Just a moment...'): a proxy,"
+	expect_no_text "$err" "API key"
+	ends_in 3 403-page "CRM was lost: somebody else answers for 'twenty' (HTTP 403, an HTML page titled 'Just a moment...'): a proxy,"
+	expect_eq "$(reader total_count)" 0 "people in Twenty"
+}
+
+story "a firewall's page is not told as a refusal of the key" strangers
 story "values of other types: Twenty is lost, nothing is written" types
 story "a rate limit that never lifts is ended by the deadline" limited_records
 story "the same before anything else was asked" limited_metadata

@@ -141,14 +141,45 @@ test("a refused key and a server out of reach are one clear message with exit 3"
 	gone:stop()
 	local e = t.raises(function() system(gone.url, "k"):check() end, "http")
 	t.eq(e.exit, 3)
-	scripted({ { status = 404, body = "<html>not here</html>" } }, function(target)
-		local refused = t.raises(function() target:check() end, "HTTP 404")
-		t.eq(refused.exit, 3)
-		t.contains(refused.message, "is TWENTY_API_URL the address of a Twenty server?")
+end)
+
+test("a page in the place of an answer is a proxy's, a login's, or another server's, not Twenty's refusal", function()
+	local page = "<!DOCTYPE html><html><head><title>Just a moment...</title></head></html>"
+	local html, plain = { ["Content-Type"] = "text/html", Server = "cloudflare" }, { ["Content-Type"] = "text/plain" }
+	for _, answer in ipairs {
+		{ status = 403, body = page, headers = html }, { status = 401, body = page, headers = html },
+		{ status = 404, body = page, headers = html }, { status = 200, body = page, headers = html },
+		{ status = 302, body = "", headers = { Location = "https://login.example/" } },
+		{ status = 407, body = page, headers = html },
+		{ status = 404, body = "404 page not found", headers = plain }, { status = 403, body = "Forbidden", headers = plain },
+		{ status = 404, json = { message = "Cannot POST /graphql", error = "Not Found", statusCode = 404 } },
+	} do
+		scripted({ answer }, function(target, requests)
+			for i, act in ipairs { function() target:check { write = true } end, function() create(target, numbered(2)) end } do
+				local e = t.raises(act, ("somebody else answers for 'twenty' (HTTP %d, "):format(answer.status))
+				t.eq({ e.exit, e.reject, e.unknown }, { 3, nil, i == 2 and answer.status == 200 or nil })
+				if answer.headers == html then
+					t.contains(e.message, "an HTML page titled 'Just a moment...' by cloudflare")
+				end
+			end
+			t.eq(#requests, 2)
+		end)
+	end
+	scripted({ { status = 503, body = page, headers = html } }, function(target, requests)
+		local e = t.raises(function() target:check { write = true } end, "is in trouble (HTTP 503")
+		t.contains(e.message, "titled 'Just a moment...'")
+		t.eq(#requests, 3)
 	end)
-	scripted({ { status = 200, body = "<html>welcome</html>" } }, function(target)
-		t.raises(function() target:check() end, "is TWENTY_API_URL the address of a Twenty server?")
-	end)
+end)
+
+test("a request that is too large for the server or a proxy before it is for parts", function()
+	for _, answer in ipairs { { status = 413, body = "<html>413 Request Entity Too Large</html>" },
+		{ status = 500, body = '"request entity too large"' } } do
+		scripted({ answer }, function(target)
+			local e = t.raises(function() create(target, numbered(2)) end, "takes no request of this size")
+			t.eq({ e.reject, e.split, e.exit }, { true, true, nil })
+		end)
+	end
 end)
 
 test("a key that is refused in GraphQL's ways", function()
@@ -159,7 +190,6 @@ test("a key that is refused in GraphQL's ways", function()
 	for _, answer in ipairs {
 		graphql_error("Token invalid.", "UNAUTHENTICATED", "UNAUTHENTICATED"),
 		graphql_error("This API Key is revoked", "FORBIDDEN", "FORBIDDEN_EXCEPTION"),
-		graphql_error("Entity performing the request does not have permission", "FORBIDDEN", "PERMISSION_DENIED"),
 		graphql_error 'Cannot query field "createPeople" on type "Query".',
 	} do
 		scripted({ answer }, function(target)
@@ -167,6 +197,11 @@ test("a key that is refused in GraphQL's ways", function()
 			t.eq({ e.exit, e.reject, e.unknown }, { 3, nil, nil })
 		end)
 	end
+	scripted({ graphql_error("Entity performing the request does not have permission", "FORBIDDEN", "PERMISSION_DENIED") },
+		function(target)
+			local e = t.raises(function() create(target, numbered(1)) end, "does not let this API key do it (Entity performing")
+			t.eq({ e.exit, e.denied, e.reject, e.unknown }, { 3, true, nil, nil })
+		end)
 end)
 
 -- ---- people

@@ -4,6 +4,8 @@ usage: fault_proxy.py TARGET_URL FAULT [EVERY] >URL-FILE
 Prints its own URL, then runs until it is killed; SIGUSR1 ends the faults. Faults:
   429           refused as REST does it (the request is not forwarded); 429-all: requests for metadata too
   limit         refused as GraphQL does it: 200 with LIMIT_REACHED (not forwarded)
+  413           requests of more than 20 kB are refused with a page (not forwarded)
+  403-page      a firewall's page, for metadata too: 403-page-all
   500           an answer of status 500 (not forwarded)
   502           a gateway's HTML page (not forwarded)
   502-after     the same, but the server has acted
@@ -23,11 +25,12 @@ fault = sys.argv[2]
 every = int(sys.argv[3]) if len(sys.argv) > 3 else 3
 lock, state = threading.Lock(), {"seen": 0, "on": True}
 LIMIT = "Limit reached (50 tokens per 1000 ms)"
+LARGE = (413, "text/html", b"<html><body><h1>413 Request Entity Too Large</h1></body></html>")
 BEFORE = {
     "429": (429, "application/json", b'{"statusCode":429,"error":"HttpException","messages":["%s"]}' % LIMIT.encode()),
     "limit": (200, "application/json", b'{"data":{"people":null},"errors":[{"message":"%s","extensions":{"subCode":'
               b'"LIMIT_REACHED","code":"BAD_USER_INPUT"}}]}' % LIMIT.encode()),
-    "429-all": (429, "application/json", b'{"statusCode":429,"error":"HttpException","messages":["Limit reached"]}'),
+    "403-page": (403, "text/html", b"<html><head><title>Just a moment...</title></head></html>"),
     "500": (500, "application/json", b'{"statusCode":500,"error":"InternalServerErrorException","messages":["oops"]}'),
     "502": (502, "text/html", b"<html><body><h1>502 Bad Gateway</h1></body></html>"),
 }
@@ -35,7 +38,7 @@ BEFORE = {
 
 def spoiled(path):
     """Whether this request meets the fault: never two in a row, only those for records."""
-    if not path.startswith("/graphql") and fault != "429-all":
+    if not path.startswith("/graphql") and not fault.endswith("-all"):
         return False
     with lock:
         state["seen"] += 1
@@ -100,8 +103,11 @@ class Handler(socketserver.StreamRequestHandler):
 
     def spoil(self, request):
         """True when the connection can go on."""
-        if fault in BEFORE:
-            self.send(*BEFORE[fault])
+        if fault.removesuffix("-all") in BEFORE:
+            self.send(*BEFORE[fault.removesuffix("-all")])
+            return True
+        if fault == "413":
+            self.send(*(LARGE if len(request[3]) > 20000 else answer_of(*request)))
             return True
         if fault == "reset-before":
             reset(self.connection)

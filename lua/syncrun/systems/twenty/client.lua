@@ -1,7 +1,6 @@
---- Requests to Twenty: sent at the pace it allows, its four shapes of error told apart (facts/twenty.md 2), reads
---- repeated. An error raised here says what it means for a write: reject (the content was refused), unknown (it may
---- have happened all the same).
+--- Requests to Twenty: sent at the pace it allows, reads repeated. What its answers mean stands in errors.lua.
 local err = require "syncrun.err"
+local errors = require "syncrun.systems.twenty.errors"
 local http = require "syncrun.http"
 local json = require "syncrun.json"
 local log = require "syncrun.log"
@@ -14,135 +13,16 @@ local M = {}
 
 local EVIDENCE_MAX = 8192     -- bytes of a failed request and its answer that the error carries
 local LIMIT_BUDGET, LIMIT_REFUSALS = 600, 200 -- seconds and times that one call may be refused by the rate limit
-local ERRORS_MAX = 256 * 1024 -- a longer answer holds people; its reader looks for errors
 
 ---@class syncrun.TwentyClient
 local Client = {}
 Client.__index = Client
 
--- ---- what went wrong
-
--- Any part of an answer may be of any type: what is no table has no members.
-local function table_of(value)
-	return type(value) == "table" and value or {}
-end
-
-local function text_of(value)
-	if type(value) == "table" then return text_of(value[1] or value.message) end
-	return type(value) == "string" and value ~= "" and value or nil
-end
-
-local function decode(body)
-	local doc = err.try(json.decode, body)
-	return doc
-end
-
--- Failures of setting up fields name each field and reason deep inside.
-local function metadata_words(errors)
-	local words = {}
-	for _, entry in ipairs(table_of(table_of(errors).fieldMetadata)) do
-		for _, e in ipairs(table_of(table_of(entry).errors)) do words[#words + 1] = text_of(e) end
-	end
-	return #words > 0 and table.concat(words, "; ") or nil
-end
-
--- Whether the member "errors" of an answer tells one.
-local function tells(errors)
-	if errors == nil or errors == json.null then return false end
-	return type(errors) ~= "table" or not json.is_array(errors) or errors[1] ~= nil
-end
-
-local function of_graphql(errors, status)
-	local entry = table_of(json.is_array(errors) and errors[1] or errors)
-	local ext = table_of(entry.extensions)
-	return {
-		status = status, message = text_of(entry.message) or "an error without a message", code = text_of(ext.code),
-		subcode = text_of(ext.subCode), user = text_of(ext.userFriendlyMessage),
-	}
-end
-
-local function of_rest(doc, res)
-	local message = doc.errors and metadata_words(doc.errors) or text_of(doc.messages) or text_of(doc.message)
-	return { status = res.status, message = message or ("HTTP %d %s"):format(res.status, res.reason or ""),
-		code = text_of(doc.error), subcode = text_of(doc.code) }
-end
-
--- The failure that an answer tells, or nil.
-local function failure_of(res)
-	local body = res.body or ""
-	local good = res.status >= 200 and res.status < 300
-	if good and (#body > ERRORS_MAX or not body:find('"errors"', 1, true)) then return nil end
-	local doc = decode(body)
-	if type(doc) ~= "table" then
-		return { status = res.status, message = text_of(doc) or ("HTTP %d %s"):format(res.status, res.reason or "") }
-	end
-	if tells(doc.errors) and (good or json.is_array(doc.errors)) then return of_graphql(doc.errors, res.status) end
-	return not good and of_rest(doc, res) or nil
-end
-
--- The server's or its database's trouble, not the request's: the same may succeed, and may have happened already.
-local TROUBLE = {
-	"Query read timeout", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EAI_AGAIN", "timeout exceeded",
-	"Connection terminated", "connection is closed", "socket hang up", "deadlock detected",
-}
-local REFUSED_CONTENT = { ["Data validation error."] = true, ["request entity too large"] = true }
-
-local function is_trouble(f)
-	for _, words in ipairs(TROUBLE) do
-		if f.message:find(words, 1, true) then return true end
-	end
-	return f.status == 408 or (f.status >= 500 and not REFUSED_CONTENT[f.message])
-end
-
-local AUTH = { UNAUTHENTICATED = true, FORBIDDEN = true, FORBIDDEN_EXCEPTION = true, PERMISSION_DENIED = true }
-
-local function is_auth(f)
-	return f.status == 401 or f.status == 403 or AUTH[f.code] or AUTH[f.subcode] or
-		f.message:find('on type "Query".', 1, true) ~= nil
-end
-
-local function is_limit(f)
-	return f.status == 429 or f.subcode == "LIMIT_REACHED" or f.message:find "^Limit reached %(" ~= nil
-end
-
--- The server's words, with what it would tell a person where that says more (which field is in use).
-local function words_of(f)
-	local user = f.user
-	if not user or user == f.message or user == "An error occurred." or user:find "^Invalid value:" then
-		return f.message
-	end
-	return ("%s (%s)"):format(f.message, user)
-end
-
-local function auth_error(self, f)
-	local bad = f.status == 401 or f.code == "UNAUTHENTICATED" or f.subcode == "UNAUTHENTICATED"
-	local advice = bad and "check TWENTY_API_KEY" or "check TWENTY_API_KEY and the role of the key"
-	return err.new {
-		kind = "http", code = bad and "401" or "403", exit = 3,
-		message = ("'%s' refused the API key (%s); %s"):format(self.name, f.message, advice),
-	}
-end
-
--- What a create is told when a unique value of it is there already.
-local EXISTS = { ["A duplicate entry was detected"] = true }
-
-local function answer_error(self, f)
-	if is_auth(f) then return auth_error(self, f) end
-	if is_limit(f) then
-		return err.new { kind = "http", code = "LIMIT_REACHED", message = f.message, limited = true, retryable = true }
-	end
-	if is_trouble(f) then
-		return err.new { kind = "http", code = tostring(f.status), message = ("'%s' is in trouble (%s)"):format(self.name,
-			f.message), unknown = true, retryable = true, exit = 3, slow = f.message == "Query read timeout" }
-	end
-	return err.new { kind = "http", code = f.subcode or f.code or tostring(f.status), status = f.status,
-		message = words_of(f), reject = true, exists = EXISTS[f.message] }
-end
-
 --- Raise what the member `errors` of an answer tells, if it tells any.
----@param errors any as it was decoded
-function Client:check_errors(errors)
-	if tells(errors) then err.raise(answer_error(self, of_graphql(errors, 200))) end
+---@param list any as it was decoded
+function Client:check_errors(list)
+	local failure = errors.of_list(list)
+	if failure then err.raise(errors.new(self.name, failure)) end
 end
 
 --- The error for an answer that is not as Twenty's are: whatever is in reach, it is lost.
@@ -184,9 +64,9 @@ local function attempt(self, o, call)
 		if e.kind == "cancelled" then err.raise(e) end
 		return nil, transport_error(e)
 	end
-	local failure = failure_of(res)
+	local failure = errors.of(res)
 	if not failure then return res end
-	return nil, with_evidence(answer_error(self, failure), o, res)
+	return nil, with_evidence(errors.new(self.name, failure), o, res)
 end
 
 local function backoff(self, call, e, n)
@@ -229,9 +109,10 @@ function Client:call(o)
 		if e.limited then
 			failures = 0
 			wait_for_limit(self, e, call)
-		elseif e.unknown and o.read and failures < tries and not (e.slow and o.shrinkable) then
+		elseif e.unknown and e.code ~= "page" and o.read and failures < tries and not (e.slow and o.shrinkable) then
 			backoff(self, call, e, failures - 1)
 		else
+			if o.read and e.code == "page" then e.unknown = nil end -- nothing can have happened
 			err.raise(e)
 		end
 	end
@@ -270,7 +151,7 @@ function Client:metadata(method, path, o)
 	})
 	if e and e.reject and read then not_twenty(self, path, e.message) end
 	if e then err.raise(e) end
-	local doc = decode(res.body)
+	local doc = err.try(json.decode, res.body)
 	if type(doc) ~= "table" then not_twenty(self, path, "no JSON") end
 	return doc
 end

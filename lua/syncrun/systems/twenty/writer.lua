@@ -140,18 +140,21 @@ local function body_of(self, page, mode)
 	return text
 end
 
--- The server may take less than we know of.
-local function learn_limit(self, e, n)
+-- The server, or a proxy before it, may take less than we know of: fewer people, or fewer bytes.
+local function learn_limit(self, e, n, bytes)
 	local most = e.reject and tonumber(e.message:match "Maximum number of records to upsert is (%d+)")
-	if not most or most < 1 or most >= n then err.raise(e) end
-	self.limits.rows = most
-	err.raise(too_much(self, e.message))
+	if most and most >= 1 and most < n then
+		self.limits.rows = most
+		err.raise(too_much(self, e.message))
+	end
+	if e.split then self.limits.bytes = math.min(self.limits.bytes, bytes // 2) end
+	err.raise(e)
 end
 
 local function send(self, text, mode, n)
 	local body, e = err.try(self.client.graphql, self.client, self.mutation,
 		{ data = json.raw(text), upsert = mode == "update" }, { read = false })
-	if e then learn_limit(self, e, n) end
+	if e then learn_limit(self, e, n, #text) end
 	return confirmed(self, body)
 end
 

@@ -3,6 +3,7 @@
 #include "io/http.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ struct http_request {
 	char peer[160]; // host:port
 	struct proxy proxy;
 	uint16_t tried_port; // of the last address that was connected to
+	int socket_error;    // EMFILE or ENFILE when that kept us from a socket
 	double timeout, idle_timeout;
 	size_t max_body, received;
 	bool stream, paused, added;
@@ -177,6 +179,11 @@ static void fail_curl(struct http_request *r, CURLcode code)
 	}
 	if (code == CURLE_OUT_OF_MEMORY) {
 		err_no_memory(err);
+		return;
+	}
+	if (code == CURLE_COULDNT_CONNECT && r->socket_error != 0) {
+		err_set(err, ERR_HTTP, f->name, "%s '%s' (%s); allow more open files (ulimit -n)", f->what, r->name,
+			strerror(r->socket_error));
 		return;
 	}
 	cause_print(r, code, cause, sizeof cause);
@@ -430,13 +437,17 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 {
 	struct http_request *r = arg;
 	struct sockaddr_in6 to = {0}; // the port lies where sockaddr_in has it
+	curl_socket_t fd;
 
 	(void)purpose;
 	if (address->addrlen >= sizeof(struct sockaddr_in) && address->addrlen <= sizeof to) {
 		memcpy(&to, &address->addr, address->addrlen);
 		r->tried_port = ntohs(to.sin6_port);
 	}
-	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		r->socket_error = errno;
+	return fd;
 }
 
 static bool set_method(CURL *easy, const struct http_options *o)

@@ -58,6 +58,19 @@ end
 ---@return "file"|"folder"|"other"|nil
 function M.kind(path) return c.kind(path) end
 
+--- A text that is the same for every name of a file or folder (links), without opening it; nil when there is none.
+---@param path string
+---@return string?
+function M.id(path) return c.id(path) end
+
+--- A path as people write it: ~/ begins in the home folder.
+---@param path string
+---@return string
+function M.expand(path)
+	local rest, home = path:match "^~(/.*)$", os.getenv "HOME"
+	return rest and home and home ~= "" and home .. rest or path
+end
+
 local warned = {} -- scripts read their settings more than once
 
 --- Warn when a file that holds secrets can be read by every user of this machine.

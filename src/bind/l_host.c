@@ -174,6 +174,17 @@ static int l_kind(lua_State *L)
 	return 1;
 }
 
+// id(path) -> a text that is the same for all names of a file or folder, or nil
+static int l_id(lua_State *L)
+{
+	struct stat st;
+
+	if (stat(luaL_checkstring(L, 1), &st) != 0)
+		return 0;
+	lua_pushfstring(L, "%I:%I", (LUAI_UACINT)st.st_dev, (LUAI_UACINT)st.st_ino);
+	return 1;
+}
+
 // is_public(path) -> whether any user of this machine may read the file
 static int l_is_public(lua_State *L)
 {
@@ -284,6 +295,7 @@ static const luaL_Reg functions[] = {
 	{"replace", l_replace},
 	{"extend", l_extend},
 	{"kind", l_kind},
+	{"id", l_id},
 	{"is_public", l_is_public},
 	{"terminal", l_terminal},
 	{"signal", l_signal},

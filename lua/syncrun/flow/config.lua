@@ -146,6 +146,7 @@ function M.load(options)
 	local variables = variables_of.open(options.env_file or ".env")
 	variables:warn_of_slips(all_variables())
 	fill(config, GENERAL, variables)
+	config.state = files.expand(config.state)
 	for name, section in pairs(usual) do
 		if config[name] == nil then config[name] = {} end
 		if config[name] then fill(config[name], section, variables) end

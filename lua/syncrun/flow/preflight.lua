@@ -4,6 +4,7 @@ local err = require "syncrun.err"
 local exits = require "syncrun.flow.exits"
 local file = require "syncrun.file"
 local log = require "syncrun.log"
+local places = require "syncrun.flow.places"
 local problems = require "syncrun.flow.problems"
 local registry = require "syncrun.systems.registry"
 local report = require "syncrun.flow.report"
@@ -80,6 +81,7 @@ function M.check(session, intent, only_look)
 		local _, failed = registry.each(list, function(system) return system.makes_itself and system:setup(true) end)
 		code = say_errors(failed)
 	end
+	if code == 0 then places.check_twins(session.source, session:configured()) end
 	if code > 0 then
 		err.raise { kind = "config", code = "refused", exit = code, said = true,
 			message = "something stands in the way of this run" }

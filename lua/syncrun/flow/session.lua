@@ -4,6 +4,7 @@ local checks_of = require "syncrun.model.checks"
 local config_of = require "syncrun.flow.config"
 local err = require "syncrun.err"
 local mapping_of = require "syncrun.model.mapping"
+local places = require "syncrun.flow.places"
 local registry = require "syncrun.systems.registry"
 
 local M = {}
@@ -27,6 +28,7 @@ function M.open(options)
 	self.mapping = mapping_of.load(self.config.mapping)
 	self.checks = checks_of.load(self.config.checks, self.mapping)
 	self.source, self.targets = registry.open(self.config, self.mapping, { on_attempt = options.on_attempt })
+	places.check_files({ self.source, table.unpack(self:configured()) }, self.config.state)
 	return self
 end
 

@@ -49,12 +49,12 @@ local function look_at_source(say, session)
 	return 0
 end
 
--- All systems are asked before anything is made in any.
+-- All systems are asked before anything is made in any. Then one after the other: two may be one table.
 local function look_and_make(list, apply, worst)
 	local found, errors = registry.each(list, function(system) return system:setup(false) end)
 	local code = math.max(worst, say_errors(errors), lasting(found))
 	if not apply or code > 0 then return found, code end
-	found, errors = registry.each(list, function(system) return system:setup(true) end)
+	found, errors = registry.each(list, function(system) return system:setup(true) end, 1)
 	return found, say_errors(errors)
 end
 

@@ -51,6 +51,8 @@ local M = {}
 ---@field gone string? the column of its pages that is not null where a row is a tombstone: there, and deleted
 ---@field name_column string? the column that names a row without a key for people
 ---@field editor_column string? the column that names who changed a row last
+---@field file string? the file of this machine that it stands in
+---@field place (fun(self): string?)? where it stands: two systems that say the same are one table
 ---@field makes_itself boolean? a run that writes may set it up without being asked: a file of our own
 ---@field projection fun(self): syncrun.ProjectedColumn[] the expected row, the key first
 ---@field check fun(self, intent: syncrun.Intent): syncrun.Problem[] in reach, allowed, fit for the mapping?
@@ -88,6 +90,8 @@ local M = {}
 ---@class syncrun.Source what contacts are read from
 ---@field kind string
 ---@field label string for people
+---@field file string? the file of this machine that it stands in
+---@field place (fun(self): string?)? as a target's
 ---@field filter string? the condition that leaves rows out, as configured
 ---@field check fun(self, columns: string[]) raises when it cannot be read or lacks one of the columns
 ---@field scan fun(self, selection: syncrun.Selection): fun(): syncrun.Rows? in byte order of the key, as pages; the
@@ -105,8 +109,8 @@ local M = {}
 
 local TARGET = { "projection", "check", "setup", "scan", "fetch", "write", "close" }
 local SOURCE = { "check", "scan", "describe", "subject", "title", "close" }
-local OPTIONAL = { "delete", "foresee", "amend", "announce", "edited", "words", "probe", "version", "count", "estimate",
-	"who", "bill" }
+local OPTIONAL = { "place", "delete", "foresee", "amend", "announce", "edited", "words", "probe", "version", "count",
+	"estimate", "who", "bill" }
 
 local function breach(kind, ...)
 	err.raise { kind = "config", exit = 2,

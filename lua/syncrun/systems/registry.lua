@@ -178,13 +178,15 @@ function M.open(config, mapping, context)
 	return source, targets
 end
 
---- f(system) for all at once: the results by position, and the errors as {system=, error=} in order of the list.
+--- f(system) for all at once, or at most `limit`: the results by position, and the errors as {system=, error=} in order of
+--- the list.
 ---@param list table[]
 ---@param f fun(system: table): any
+---@param limit integer?
 ---@return any[], { system: table, error: syncrun.Error }[]
-function M.each(list, f)
+function M.each(list, f, limit)
 	local errors = {}
-	local results = task.map(list, { limit = #list }, function(system, i)
+	local results = task.map(list, { limit = limit or #list }, function(system, i)
 		local result, e = err.try(f, system)
 		if e then
 			if e.kind == "cancelled" then err.raise(e) end

@@ -95,6 +95,18 @@ local function read_table(db, oid, key, found)
 	found.policies = found.table.secured and read_policies(db, oid) or {}
 end
 
+-- Every role may ask for both: which server since when, which database.
+local PLACE = [[
+	select extract(epoch from pg_postmaster_start_time())::text || ' ' || oid::text as place
+	from pg_database where datname = current_database()]]
+
+--- Where this connection leads: the same text for the same database, by whatever address it is reached.
+---@param db syncrun.postgres.Connection
+---@return string
+function M.place(db)
+	return db:query(PLACE)[1].place
+end
+
 ---@class syncrun.PostgresFacts
 ---@field database { name: string, role: string, encoding: string, replica: boolean, read_only: boolean, longest_name: integer }
 ---@field schema { usable: boolean, may_create: boolean }? nil: there is none

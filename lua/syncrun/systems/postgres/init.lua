@@ -102,6 +102,12 @@ function System:setup(apply)
 	return problems
 end
 
+--- Where it stands.
+---@return string
+function System:place()
+	return with_database(self, catalog.place) .. " " .. self.title
+end
+
 --- The expected row in this system, for rows.plan over the model's rows.
 function System:projection()
 	return self.columns

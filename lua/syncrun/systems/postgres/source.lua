@@ -1,4 +1,5 @@
 --- A Postgres table as the source of contacts. Works behind a transaction pooler: one transaction, nothing of a session.
+local catalog = require "syncrun.systems.postgres.catalog"
 local err = require "syncrun.err"
 local postgres = require "syncrun.postgres"
 local sql = require "syncrun.systems.sql"
@@ -85,7 +86,12 @@ function M.new(settings, mapping)
 	if type(settings.url) ~= "string" or settings.url == "" then
 		err.raise { kind = "config", exit = 2, message = "the source of kind 'postgres' has no url; set source.url" }
 	end
-	return table_source.new(dialect, settings, mapping)
+	local source = table_source.new(dialect, settings, mapping)
+	function source:place()
+		local db <close> = dialect.open(settings, self.label)
+		return catalog.place(db) .. " " .. self:title()
+	end
+	return source
 end
 
 return M

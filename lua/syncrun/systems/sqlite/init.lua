@@ -2,6 +2,7 @@
 local catalog = require "syncrun.systems.sqlite.catalog"
 local err = require "syncrun.err"
 local file = require "syncrun.file"
+local path_of = require "syncrun.systems.sqlite.path"
 local preflight = require "syncrun.systems.sqlite.preflight"
 local rows = require "syncrun.rows"
 local sql = require "syncrun.systems.sql"
@@ -27,8 +28,10 @@ end
 ---@param mapping syncrun.Mapping
 ---@return syncrun.SqliteSystem
 function M.new(config, mapping)
+	local label = config.label or "Local"
+	local path = path_of.read(config.path, label)
 	local self = setmetatable({
-		kind = "sqlite", name = config.name or "sqlite", label = config.label or "Local", ordered = true, path = config.path,
+		kind = "sqlite", name = config.name or "sqlite", label = label, ordered = true, path = path, file = path,
 		table_name = config.table or "contacts_master", page_rows = config.page_rows or 1000,
 		lock_wait = config.lock_wait,
 		limits = { rows = 1000, bytes = 8 * 2 ^ 20 },
@@ -104,6 +107,12 @@ function System:setup(apply)
 	end
 	if apply then writing(self) end -- a journal that cannot be switched is found now
 	return problems
+end
+
+--- Where it stands.
+---@return string?
+function System:place()
+	return path_of.place(self.path, self.table_name)
 end
 
 --- The expected row in this system, for rows.plan over the model's rows.

@@ -1,6 +1,7 @@
 --- A table of a SQLite file as the source of contacts. A column's declared type says how it is read: of INTEGER affinity as
 --- what the mapping makes of it (a whole number, a flag, microseconds since 1970), REAL as a number, all else as text.
 local err = require "syncrun.err"
+local path_of = require "syncrun.systems.sqlite.path"
 local sql = require "syncrun.systems.sql"
 local sqlite = require "syncrun.sqlite"
 local table_source = require "syncrun.systems.table_source"
@@ -22,7 +23,7 @@ end
 local dialect = { kind = "sqlite" }
 
 function dialect.open(settings, label)
-	local db, e = err.try(sqlite.open, settings.path, { mode = "ro" })
+	local db, e = err.try(sqlite.open, settings.path, { mode = "ro", busy_timeout = settings.lock_wait })
 	if not db then
 		e.message, e.exit = ("%s: %s"):format(label, e.message), 3
 		err.raise(e)
@@ -76,7 +77,7 @@ function dialect.time(column, micros)
 		ELSE julianday(%s) >= julianday(%d / 1000000.0, 'unixepoch') END]]):format(name, name, micros, name, micros)
 end
 
---- The source of a session. Settings: path, table, where, label.
+--- The source of a session. Settings: path, table, where, label, lock_wait (seconds).
 ---@param settings table
 ---@param mapping syncrun.Mapping
 ---@return syncrun.TableSource
@@ -84,9 +85,11 @@ function M.new(settings, mapping)
 	if type(settings.path) ~= "string" or settings.path == "" then
 		err.raise { kind = "config", exit = 2, message = "the source of kind 'sqlite' has no path; set source.path" }
 	end
-	settings.types = {}
+	settings.path, settings.types = path_of.read(settings.path, settings.label), {}
 	for _, field in ipairs(mapping.fields) do settings.types[field.source] = field.type end
-	return table_source.new(dialect, settings, mapping)
+	local source = table_source.new(dialect, settings, mapping)
+	source.file, source.place = settings.path, function() return path_of.place(settings.path, settings.table) end
+	return source
 end
 
 return M

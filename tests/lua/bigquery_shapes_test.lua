@@ -219,3 +219,37 @@ t.test("shapes: key files", function()
 		t.ok(n > 30 and understood > 1, ("%d of %d"):format(understood, n))
 	end
 end)
+
+-- ---- words of a server
+
+t.test("shapes: what a server says is one harmless line of a bounded length in every message", function()
+	local dir <close> = folder()
+	local text = ("x\27[31m\r\n\u{202E}\u{200B}"):rep(20000)
+	local function is_harmless(f, ...)
+		local e = t.raises(f, nil, ...)
+		t.ok(#e.message < 3000, #e.message)
+		t.ok(not e.message:find "%c" and utf8.len(e.message), e.message)
+		t.ok(not e.message:find("\u{202E}", 1, true) and not e.message:find("\u{200B}", 1, true), e.message)
+	end
+	local answers = {
+		scripted.failure(403, "accessDenied", text), scripted.failure(400, text, text), scripted.failure(503, "x", text),
+		scripted.failure(404, "notFound", "Not found: Dataset " .. text:gsub("%s", "_")),
+		page({ "a" }, 1, nil, { schema = { fields = { FIELDS[1], { name = text, type = "STRING" } } } }),
+		page({ "a" }, 3, nil, { jobReference = { projectId = "p", jobId = text } }),
+		{ json = { jobComplete = false, jobReference = { projectId = "p", jobId = text } } },
+		{ status = 403, body = "<title>" .. text .. "\x80", headers = { Server = ("y"):rep(9000) } },
+	}
+	for _, answer in ipairs(answers) do
+		local server <close> = serve { always = answer }
+		is_harmless(scan, server)
+	end
+	local odd = { name = "contact_id", type = text, mode = "REPEATED" }
+	local server <close> = serve { always = { json = { location = text, schema = { fields = { odd } } } } }
+	local source = source_of(server)
+	is_harmless(source.check, source, { "contact_id" })
+	source = source_of(server, { location = "US" })
+	is_harmless(source.check, source, { "contact_id" })
+	local tokens <close> = serve { always = { status = 403, json = { error = text, error_description = text } } }
+	local creds = google.find { credentials = dir:write("key.json", scripted.service_account { token_uri = tokens.url }) }
+	is_harmless(creds.token, creds)
+end)

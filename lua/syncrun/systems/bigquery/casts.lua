@@ -3,6 +3,7 @@
 -- contact's error, not the query's. Knows no HTTP.
 local err = require "syncrun.err"
 local rows = require "syncrun.rows"
+local said = require "syncrun.systems.bigquery.said"
 
 local M = {}
 
@@ -55,7 +56,8 @@ local function fits(column, field)
 end
 
 local function kind_of(column)
-	return column.mode == "REPEATED" and "REPEATED " .. column.bigquery or column.bigquery
+	local kind = said(column.bigquery, 60)
+	return column.mode == "REPEATED" and "REPEATED " .. kind or kind
 end
 
 local CANNOT = "the column '%s' is %s, which BigQuery cannot cast to %s as the mapping's field '%s' asks; map a view"

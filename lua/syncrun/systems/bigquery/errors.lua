@@ -2,6 +2,7 @@
 -- to do about it, and how to say it. Knows nothing of requests.
 local err = require "syncrun.err"
 local json = require "syncrun.json"
+local said_of = require "syncrun.systems.bigquery.said"
 
 local M = {}
 
@@ -27,12 +28,9 @@ local FAIL = {
 }
 local RETRY_STATUS = { [408] = true, [429] = true, [500] = true, [502] = true, [503] = true, [504] = true }
 
-local MESSAGE_MAX = 600
-
 local function text(value)
 	if type(value) ~= "string" or value == "" then return nil end
-	value = value:gsub("%s+", " ")
-	return #value > MESSAGE_MAX and value:sub(1, MESSAGE_MAX) .. "…" or value
+	return said_of(value)
 end
 
 local function object(value)
@@ -49,7 +47,7 @@ function M.of(res)
 	local first = object(object(e.errors)[1])
 	return {
 		status = res.status, reason = text(first.reason), message = text(e.message) or text(first.message),
-		html = type(body) ~= "table", page = type(body) ~= "table" and res:page() or nil, phrase = res.reason,
+		html = type(body) ~= "table", page = type(body) ~= "table" and res:page() or nil, phrase = text(res.reason),
 		attempts = res.attempts,
 	}
 end

@@ -7,6 +7,7 @@ local err = require "syncrun.err"
 local http = require "syncrun.http"
 local query = require "syncrun.systems.bigquery.query"
 local log = require "syncrun.log"
+local said = require "syncrun.systems.bigquery.said"
 local sql = require "syncrun.systems.bigquery.sql"
 local tables = require "syncrun.systems.bigquery.tables"
 
@@ -182,7 +183,7 @@ end
 local function check_location(self, found)
 	if self.location and found and found:upper() ~= self.location:upper() then
 		config_error("table '%s' is in location %s, not %s; set BIGQUERY_LOCATION (bigquery.location) to %s",
-			full_name(self), found, self.location, found)
+			full_name(self), said(found, 60), self.location, said(found, 60))
 	end
 end
 
@@ -214,7 +215,7 @@ function Source:check(columns)
 			missing[#missing + 1] = name
 		elseif not column.type then
 			config_error("the column '%s' of table '%s' has the type %s, which is not supported; leave it out of the mapping",
-				name, full_name(self), column.bigquery)
+				name, full_name(self), said(column.bigquery, 60))
 		end
 	end
 	if missing[1] then
@@ -269,7 +270,7 @@ end
 local function start_data(self, o)
 	local found = get_table(self)
 	if not found.readable then
-		log.info("'%s' is a %s: it is queried, which is billed", full_name(self), found.kind)
+		log.info("'%s' is a %s: it is queried, which is billed", full_name(self), said(found.kind, 60))
 		return nil
 	end
 	local fields, selected = data.select(found.fields, o.columns)

@@ -1,6 +1,7 @@
 -- Asking for a job's result until it is there: for a bounded time, at a bounded pace, and with a word when it takes long.
 local err = require "syncrun.err"
 local patience = require "syncrun.patience"
+local said = require "syncrun.systems.bigquery.said"
 local task = require "syncrun.task"
 local time = require "syncrun.time"
 
@@ -28,7 +29,8 @@ function Poll:wait(elapsed, job)
 	local took = time.mono() - self.since
 	if took >= self.seconds then
 		err.raise { kind = "timeout", code = "query", exit = 3, message = ("BigQuery has not finished the query after %.0f s "
-			.. "(job '%s'); raise bigquery.query_timeout, or narrow it by bigquery.where"):format(took, job or "without an id") }
+			.. "(job '%s'); raise bigquery.query_timeout, or narrow it by bigquery.where"):format(took,
+			job and said(job, 60) or "without an id") }
 	end
 	if elapsed < 1 then
 		self.patience:during(task.sleep, math.min(1, 0.01 * 2 ^ math.min(self.times, 10)))

@@ -13,6 +13,7 @@ local poll_of = require "syncrun.systems.bigquery.poll"
 local ranges = require "syncrun.systems.bigquery.ranges"
 local retry = require "syncrun.retry"
 local rows = require "syncrun.rows"
+local said = require "syncrun.systems.bigquery.said"
 local task = require "syncrun.task"
 
 local M = {}
@@ -166,7 +167,7 @@ local function check_fields(head, columns)
 		local got = type(fields[i]) == "table" and fields[i].name
 		if type(got) ~= "string" or got:lower() ~= name:lower() then
 			errors.raise_shape("BigQuery answered with the column '%s' in the place of '%s'; run again",
-				type(got) == "string" and got or "?", name)
+				type(got) == "string" and said(got, 60) or "?", name)
 		end
 		fields[i].name = name
 	end
@@ -210,7 +211,7 @@ local function check_count(self, count, done)
 		err.raise {
 			kind = "http", code = "short", exit = 3, retryable = true,
 			message = ("BigQuery sent %d of the %d rows of the result (job '%s'); run again")
-				:format(count, total, self.job and self.job.id or "without an id"),
+				:format(count, total, self.job and said(self.job.id, 60) or "without an id"),
 		}
 	end
 end

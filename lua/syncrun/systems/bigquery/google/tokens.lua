@@ -4,6 +4,7 @@ local err = require "syncrun.err"
 local http = require "syncrun.http"
 local json = require "syncrun.json"
 local log = require "syncrun.log"
+local said = require "syncrun.systems.bigquery.said"
 
 local M = {}
 
@@ -55,8 +56,8 @@ function M.refusal(res)
 	local body = decode(res)
 	local code, why = body.error, body.error_description
 	if type(code) == "table" then code, why = code.status, code.message end
-	code = type(code) == "string" and code or tostring(res.status)
-	return code, type(why) == "string" and code .. ": " .. why or code
+	code = type(code) == "string" and said(code, 60) or tostring(res.status)
+	return code, type(why) == "string" and code .. ": " .. said(why) or code
 end
 
 local ADVICE = {

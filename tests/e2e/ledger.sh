@@ -267,7 +267,8 @@ old_runs_are_pruned() {
 	[ -d "$folder" ] || fail "$folder is gone"
 	full_sync --keep 90d
 	expect_exit 0
-	[ ! -e "$folder" ] || fail "$folder is still there"
+	expect_eq "$(ls "$folder" | grep -v '^proof\.')" "" "what is left beside the proof"
+	(cd "$SYNCRUN_STATE" && sha256sum --quiet -c log) || fail "a proof is gone"
 	expect_eq "$(book "select count(*) from run where id <= 2")" 0 "old runs"
 }
 

@@ -22,7 +22,7 @@ refused_before_set_up() {
 	expect_eq "$(wc -l <"$err")" 2 "lines on stderr"
 	expect_eq "$(reader stat twenty.writes) $(reader stat twenty.people) $(reader stat bigquery.writes)" "0 0 0" "written"
 	expect_eq "$(sql "select count(*) from pg_class where relnamespace = 'public'::regnamespace")" 0 "made in Postgres"
-	[ ! -d "$SYNCRUN_STATE/runs" ] || fail "a run's folder was made"
+	expect_eq "$(cd "$SYNCRUN_STATE/runs" && ls -- */ | tr '\n' ' ')" "proof.json proof.tlog-proof " "the refused run's folder"
 }
 
 shown_by_setup() {
@@ -100,8 +100,9 @@ all_there() {
 }
 
 report_files() {
-	local folder=$(echo "$SYNCRUN_STATE"/runs/*)
-	expect_eq "$(ls "$folder" | tr '\n' ' ')" "contacts.jsonl issues.jsonl report.json report.txt requests.jsonl " "the run's folder"
+	local folder=$(ls -d "$SYNCRUN_STATE"/runs/* | tail -n 1)
+	expect_eq "$(ls "$folder" | tr '\n' ' ')" "contacts.jsonl issues.jsonl leaves proof.json proof.tlog-proof report.json \
+report.txt requests.jsonl " "the run's folder"
 	expect_eq "$(wc -l <"$folder/contacts.jsonl")" 537 "lines of contacts.jsonl"
 	expect_eq "$(reader jsonl "$folder/contacts.jsonl" 'set(r["systems"].values()) != {"verified"} or len(r["systems"]) != 4')" "" \
 		"contacts that are not verified everywhere"

@@ -7,6 +7,7 @@ local M = {
 	guard = 4,       -- a guard stopped the run
 	incomplete = 5,  -- a system was lost after writing began, or the deadline came; can be resumed
 	script = 6,      -- script error
+	broken = 7,      -- a proof, the log of runs or the audit trail is itself broken
 	interrupted = { INT = 130, TERM = 143, HUP = 129 },
 }
 

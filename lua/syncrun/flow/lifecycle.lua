@@ -8,6 +8,7 @@ local host = require "syncrun.host"
 local ledger_of = require "syncrun.record.ledger"
 local lock = require "syncrun.record.lock"
 local log = require "syncrun.log"
+local prove = require "syncrun.flow.prove"
 local task = require "syncrun.task"
 local time = require "syncrun.time"
 
@@ -56,9 +57,27 @@ local function prune(ledger, seconds)
 	if pruned.runs > 0 then log.info("pruned: %d runs, %d attempts", pruned.runs, pruned.attempts) end
 end
 
---- Take the state folder's lock, open the ledger and begin a run in it. Raises kind config (exit 2) when another run is
---- under way or the ledger cannot be used.
----@param run syncrun.Run gets lock, ledger, folder, deadline, keep
+-- A folder for this run. Containers run as process 1, twice in one second too.
+local function new_folder(state)
+	local stem = ("%s/runs/%s-%d"):format(state, time.format(time.now(), 0):gsub("[:-]", ""), host.pid())
+	local folder, n = stem, 1
+	while file.kind(folder) do
+		n = n + 1
+		folder = ("%s-%d"):format(stem, n)
+	end
+	return folder
+end
+
+-- SYNCRUN_PROOF=off: for measuring what proofs cost.
+local function begin_proof(run)
+	if os.getenv "SYNCRUN_PROOF" == "off" then return nil end
+	return prove.begin(run.session.config.state, { folder = run.folder, started_at = run.started_at,
+		kind = run.options.skip_sync and "validate" or "sync" })
+end
+
+--- Take the state folder's lock, open the ledger and begin a run in it, and its proof. Raises kind config (exit 2) when
+--- another run is under way or the ledger cannot be used, kind check (exit 7) when the log of runs is broken.
+---@param run syncrun.Run gets lock, ledger, folder, deadline, prover, keep
 function M.enter(run)
 	local options, config = run.options, run.session.config
 	local seconds = options.deadline and M.duration(options.deadline, "deadline")
@@ -67,7 +86,8 @@ function M.enter(run)
 	if seconds then host.deadline(math.min(seconds, 1e8)) end
 	run.lock = lock.take(config.state)
 	run.ledger = ledger_of.open(config.state)
-	run.folder = ("%s/runs/%s-%d"):format(config.state, time.format(time.now(), 0):gsub("[:-]", ""), host.pid())
+	run.folder = new_folder(config.state)
+	run.prover = begin_proof(run)
 	local before = run.ledger:start { options = options, settings = config_of.kept(config), mapping = config.mapping,
 		checks = config.checks, script = arg and arg[0], folder = run.folder, report = options.report }
 	clean_up(run.ledger, run.folder)
@@ -115,11 +135,23 @@ local function status_of(run, code, e)
 	return (e or code == exits.incomplete or code == exits.unreachable) and "incomplete" or "finished"
 end
 
-local function finish(run, code, e)
-	local status = status_of(run, code, e)
-	local _, failed = err.try(run.ledger.finish, run.ledger, status,
-		status == "interrupted" and exits.interrupted[host.signal()] or code, run.result and run.result.totals)
+local function finish(run, status, code)
+	local _, failed = err.try(run.ledger.finish, run.ledger, status, code, run.result and run.result.totals)
 	if failed then log.error("%s", failed.message) end
+end
+
+-- The proof comes last: it tells how the run ended. One that cannot be written leaves the run incomplete.
+local function finish_records(run, code, e)
+	local status = status_of(run, code, e)
+	local recorded = status == "interrupted" and exits.interrupted[host.signal()] or code
+	finish(run, status, recorded)
+	if not run.prover then return code end
+	local _, failed = err.try(run.prover.finish, run.prover, run, { status = status, exit = recorded })
+	if not failed then return code end
+	log.error("the proof of this run could not be written (%s)", failed.message)
+	if code ~= exits.equal then return code end
+	finish(run, "incomplete", exits.incomplete)
+	return exits.incomplete
 end
 
 --- End the run in the ledger and give the lock back.
@@ -130,7 +162,7 @@ end
 function M.leave(run, code, e)
 	if e then code = code_of(run, e) end
 	if run.ledger then
-		finish(run, code, e)
+		code = finish_records(run, code, e)
 		if run.keep and code == exits.equal then prune(run.ledger, run.keep) end -- what a bad run needs is kept
 		run.ledger:close()
 	end

@@ -246,6 +246,7 @@ local function handle_extra(self, page, j)
 	local key = page:text(j, self.target.key)
 	if self.snapshot:has(key) then return end -- a contact that is not synced, as its key is repeated or a value is missing
 	self.target.counts.extra = self.target.counts.extra + 1
+	self.target.evidence:extra(page, j)
 	self.snapshot:note_extra(self.target.label, key)
 end
 
@@ -258,6 +259,7 @@ end
 
 local function handle(self, found, e_page, model, a_page)
 	self.target.counts.same = self.target.counts.same + found.same
+	self.target.evidence:step(found, a_page)
 	for _, pair in ipairs(found.differ) do handle_differing(self, pair, e_page, model, a_page) end
 	for _, i in ipairs(found.missing) do handle_missing(self, i, e_page, model) end
 	for _, pair in ipairs(found.again) do handle_again(self, pair, e_page, a_page) end
@@ -279,6 +281,7 @@ local function note_fate(self, page, i, fate)
 end
 
 local function count_page(self, page, made)
+	self.target.evidence:page(page, made.model)
 	self.tally:add(#page, made.counts)
 	values.each_fate(page, made.counts, self.target.trace_folds, function(i, fate) note_fate(self, page, i, fate) end)
 	self.seen = self.seen + #page
@@ -370,6 +373,7 @@ local function run(self)
 		if target.on_plan then target.on_plan() end
 	end
 	target.reading = target.ledger:read(self.system.name)
+	target.evidence:begin()
 	self.snapshot:forget_values(target.label)
 	take_actual(self)
 	foresee(self)

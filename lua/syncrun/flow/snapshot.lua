@@ -269,6 +269,13 @@ function Snapshot:extras()
 	return self.db:one "SELECT count(*) AS n FROM extra".n
 end
 
+--- How many rows without a key a system has.
+---@param label string
+---@return integer
+function Snapshot:extras_without_key(label)
+	return self.db:one("SELECT count(*) AS n FROM extra WHERE system = ? AND k = ''", label).n
+end
+
 --- A contact's value of one field, as text.
 ---@param key string
 ---@param field string

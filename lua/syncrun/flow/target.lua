@@ -1,5 +1,6 @@
 --- One target of a run: its system, what the mapping makes for it, and what became of it so far. What happens in one look
 --- at the system is flow/pass.lua's; this stays for the whole run. Knows no system by name.
+local evidence = require "syncrun.flow.evidence"
 local judge = require "syncrun.model.judge"
 local pass = require "syncrun.flow.pass"
 local rows = require "syncrun.rows"
@@ -17,6 +18,7 @@ local M = {}
 ---@field tally syncrun.Tally of the values of the last pass
 ---@field changes syncrun.Changes? what the plan found to do
 ---@field wrote boolean? something was sent
+---@field evidence syncrun.Evidence
 ---@field lost syncrun.Error? why the system is not looked at any more
 local Target = {}
 Target.__index = Target
@@ -63,7 +65,7 @@ function M.new(system, snapshot, ledger, options)
 		system = system, label = system.label, snapshot = snapshot, ledger = ledger, key = projection[1].name,
 		key_field = projection[1].field.name, projection = projection, field_of = {}, by_key = options.by_key,
 		trace_folds = options.trace_folds, recheck_after = options.recheck_after or RECHECK_AFTER,
-		judge = judge.new(system, options.checks),
+		judge = judge.new(system, options.checks), evidence = evidence.none(),
 		on_progress = options.on_progress or function() end,
 		plans = {
 			expected = M.expected_plan(system, schema), write = plan_for(schema, projection, { source = true, once = true }),

@@ -21,6 +21,7 @@
 --- flushed by the next request: lost with the power, they are found again by reading.
 local crypto = require "syncrun.crypto"
 local err = require "syncrun.err"
+local file = require "syncrun.file"
 local json = require "syncrun.json"
 local log = require "syncrun.log"
 local rows = require "syncrun.rows"
@@ -137,18 +138,14 @@ local function text_of(value)
 	return log.redact(json.encode(value))
 end
 
--- The digest of a script's file: a path, or a module's name.
-local function digest_of(script)
+--- The digest of a script's file: a path, or a module's name; nil when there is none.
+---@param script string?
+---@return string?
+function M.digest_of(script)
 	if not script then return nil end
-	local file = io.open(script, "rb")
-	if not file then
-		local path = package.searchpath(script, package.path)
-		file = path and io.open(path, "rb")
-	end
-	if not file then return nil end
-	local text = file:read "a"
-	file:close()
-	return crypto.sha256(text)
+	local path = file.kind(script) == "file" and script or package.searchpath(script, package.path)
+	local text = path and file.read(path)
+	return text and crypto.sha256(text)
 end
 
 -- The runs that never said how they ended, the last one with what it had in flight.
@@ -170,8 +167,8 @@ function Ledger:start(about)
 		interrupted = close_interrupted(db)
 		db:run([[INSERT INTO run (started_at, status, folder, report, options, settings, script_digest, mapping_digest,
 			checks_digest) VALUES (?, 'running', ?, ?, ?, ?, ?, ?, ?)]], now(), about.folder, about.report,
-			text_of(json.object(about.options)), text_of(json.object(about.settings)), digest_of(about.script),
-			digest_of(about.mapping), digest_of(about.checks))
+			text_of(json.object(about.options)), text_of(json.object(about.settings)), M.digest_of(about.script),
+			M.digest_of(about.mapping), M.digest_of(about.checks))
 		self.run = db:last_insert_rowid()
 	end)
 	return interrupted

@@ -1,14 +1,27 @@
 --- The leaves of a proof: collected while a system is compared, page by page in C, and written to files with their roots.
 --- lua/README.md says what a leaf is.
 local c = require "_syncrun.leaves"
+local rows = require "syncrun.rows"
 local task = require "syncrun.task"
 
 local M = {}
 
 ---@class syncrun.LeafMemo
+---@field seal fun(self, bad: integer[]) the source is read; bad: the numbers of its rows that are not synced, from 1, rising
+---@field forget fun(self) the source is read anew
 ---@field close fun(self) legal twice, and at the end of a scope
 
---- What is known of each contact from its model row, shared by the systems of a run.
+local DIGESTS = rows.schema { { "key", "text" }, { "digest", "bytes" } }
+
+--- A page of the source, as it comes: what is to be known of its rows. Returns their keys and short digests, as
+--- rows.digests does.
+---@param memo syncrun.LeafMemo
+---@param page syncrun.Rows of the model
+---@return syncrun.Rows
+function M.see(memo, page) return memo:see(page, DIGESTS) end
+
+--- What is known of each contact from its model row, shared by the systems of a run: computed when the source is read, or
+--- else by the system that comes first.
 ---@param key string the proof key, 32 raw bytes
 ---@param schema syncrun.Schema of the model
 ---@param column string the key's
@@ -27,12 +40,12 @@ function M.memo(key, schema, column, scratch) return c.memo(key, schema, column,
 
 --- A collection for one system.
 ---@param memo syncrun.LeafMemo
----@param schema syncrun.Schema of the expected rows
+---@param plan syncrun.Plan that makes the expected rows
 ---@param like syncrun.Schema the columns of them that count
 ---@param column string the key's
 ---@param scratch string path of a scratch file that is nameless at once
 ---@return syncrun.Leaves
-function M.new(memo, schema, like, column, scratch) return c.new(memo, schema, like, column, scratch) end
+function M.new(memo, plan, like, column, scratch) return c.new(memo, plan, like, column, scratch) end
 
 ---@class syncrun.LeafSide
 ---@field size integer

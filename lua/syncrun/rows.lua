@@ -84,7 +84,8 @@ function M.digest(rows, i) return c.digest(rows, i) end
 
 local DIGESTS = c.schema { { "key", "text" }, { "digest", "bytes" } }
 
---- Every row's key and the first 16 bytes of its digest, as a page with the columns key and digest.
+--- Every row's key and the first 16 bytes of its digest as proofs take it (d in lua/README.md), as a page with the columns
+--- key and digest.
 ---@param rows syncrun.Rows
 ---@param key string the key's column
 ---@return syncrun.Rows

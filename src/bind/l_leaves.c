@@ -5,6 +5,7 @@
 #include <lauxlib.h>
 
 #include "bind/err_lua.h"
+#include "bind/l_plan.h"
 #include "bind/l_rows.h"
 #include "bind/modules.h"
 #include "bind/path_lua.h"
@@ -56,18 +57,63 @@ static int memo_gc(lua_State *L)
 	return 0;
 }
 
-// new(memo, expected schema, schema of the columns that count, key column, scratch path)
+// memo:see(page, schema of a text and a bytes column) -> a page of each row's key and short digest
+static int memo_see(lua_State *L)
+{
+	struct leaf_memo *memo = check_memo(L, 1);
+	const struct rows *page = l_rows_check(L, 2);
+	struct schema *schema = l_schema_check(L, 3);
+	struct rows **slot;
+	struct err err;
+
+	luaL_argcheck(L, schema->ncols == 2 && schema->cols[1].type == COL_BYTES, 3, "a key and a bytes column");
+	slot = l_rows_slot(L);
+	*slot = rows_new(schema, &err);
+	if (*slot == NULL || !leaf_memo_see(memo, page, *slot, &err))
+		return err_raise(L, &err);
+	return 1;
+}
+
+// memo:seal{number, ...}: the rows that are not synced, from 1, rising
+static int memo_seal(lua_State *L)
+{
+	struct leaf_memo *memo = check_memo(L, 1);
+	uint64_t *bad;
+	size_t n;
+	struct err err;
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	n = (size_t)lua_rawlen(L, 2);
+	bad = lua_newuserdatauv(L, (n + 1) * sizeof *bad, 0);
+	for (size_t i = 0; i < n; i++) {
+		lua_rawgeti(L, 2, (lua_Integer)i + 1);
+		bad[i] = (uint64_t)luaL_checkinteger(L, -1) - 1;
+		lua_pop(L, 1);
+		luaL_argcheck(L, bad[i] < INT64_MAX && (i == 0 || bad[i] > bad[i - 1]), 2, "not rising numbers from 1");
+	}
+	return leaf_memo_seal(memo, bad, n, &err) ? 0 : err_raise(L, &err);
+}
+
+static int memo_forget(lua_State *L)
+{
+	struct err err;
+
+	return leaf_memo_forget(check_memo(L, 1), &err) ? 0 : err_raise(L, &err);
+}
+
+// new(memo, plan, schema of the columns that count, key column, scratch path)
 static int l_new(lua_State *L)
 {
 	struct leaf_memo *memo = check_memo(L, 1);
-	struct schema *expected = l_schema_check(L, 2), *like = l_schema_check(L, 3);
+	const struct plan *plan = l_plan_check(L, 2);
+	struct schema *like = l_schema_check(L, 3);
 	const char *column = luaL_checkstring(L, 4), *scratch = l_path_check(L, 5);
 	struct leaves **slot = lua_newuserdatauv(L, sizeof *slot, 0);
 	struct err err;
 
 	*slot = NULL;
 	luaL_setmetatable(L, LEAVES_META);
-	*slot = leaves_new(memo, expected, like, column, scratch, &err);
+	*slot = leaves_new(memo, plan, like, column, scratch, &err);
 	return *slot != NULL ? 1 : err_raise(L, &err);
 }
 
@@ -222,7 +268,13 @@ static const luaL_Reg methods[] = {
 	{NULL, NULL},
 };
 
-static const luaL_Reg memo_methods[] = {{"close", memo_gc}, {NULL, NULL}};
+static const luaL_Reg memo_methods[] = {
+	{"see", memo_see},
+	{"seal", memo_seal},
+	{"forget", memo_forget},
+	{"close", memo_gc},
+	{NULL, NULL},
+};
 static const luaL_Reg leaves_meta[] = {{"__gc", leaves_gc}, {"__close", leaves_gc}, {NULL, NULL}};
 static const luaL_Reg memo_meta[] = {{"__gc", memo_gc}, {"__close", memo_gc}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"memo", l_memo}, {"new", l_new}, {NULL, NULL}};

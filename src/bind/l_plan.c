@@ -4,17 +4,18 @@
 #include <lauxlib.h>
 
 #include "bind/err_lua.h"
+#include "bind/l_plan.h"
 #include "bind/l_rows.h"
 #include "bind/modules.h"
 #include "data/plan.h"
 
 #define PLAN_META "syncrun.plan"
 
-static struct plan *plan_check(lua_State *L)
+struct plan *l_plan_check(lua_State *L, int index)
 {
-	struct plan **slot = luaL_checkudata(L, 1, PLAN_META);
+	struct plan **slot = luaL_checkudata(L, index, PLAN_META);
 
-	luaL_argcheck(L, *slot != NULL, 1, "the plan was never built");
+	luaL_argcheck(L, *slot != NULL, index, "the plan was never built");
 	return *slot;
 }
 
@@ -120,7 +121,7 @@ static int plan_gc(lua_State *L)
 
 static int l_plan_schema(lua_State *L)
 {
-	struct plan *plan = plan_check(L);
+	struct plan *plan = l_plan_check(L, 1);
 	struct schema **slot = l_schema_slot(L);
 
 	*slot = schema_ref(plan_schema(plan));
@@ -153,7 +154,7 @@ static void push_counts(lua_State *L, const struct plan *plan)
 // plan:apply(rows) -> rows, counts
 static int l_plan_apply(lua_State *L)
 {
-	struct plan *plan = plan_check(L);
+	struct plan *plan = l_plan_check(L, 1);
 	struct rows *rows = l_rows_check(L, 2);
 	struct rows **slot = l_rows_slot(L);
 	struct err err;

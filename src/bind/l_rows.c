@@ -10,6 +10,7 @@
 #include "bind/modules.h"
 #include "data/canon.h"
 #include "data/cast.h"
+#include "data/leaves.h"
 #include "data/plan.h"
 
 #define SCHEMA_META "syncrun.schema"
@@ -24,7 +25,7 @@ struct row_view {
 };
 
 // Pages are larger than their userdata tells the collector: collect when they have doubled since last time.
-enum { COLLECT_FLOOR = 8 * 1024 * 1024, SHORT_DIGEST = 16 };
+enum { COLLECT_FLOOR = 8 * 1024 * 1024 };
 
 static void collect_pages(lua_State *L)
 {
@@ -733,19 +734,6 @@ static int rows_digest(lua_State *L)
 	return 1;
 }
 
-// The key's cell and the first bytes of the row's digest as a row of out.
-static bool add_digest(
-	struct rows *out, const struct rows *from, size_t i, size_t key, struct canon *canon, struct err *err)
-{
-	const struct cell *cells = rows_at(from, i);
-	unsigned char digest[CANON_DIGEST_SIZE];
-	struct cell *to = rows_add(out, err);
-
-	return to != NULL && canon_digest(canon, from->schema, cells, digest, err) &&
-		   (cells[key].null || rows_set(out, &to[0], cells[key].ptr, cells[key].len, err)) &&
-		   rows_set(out, &to[1], digest, SHORT_DIGEST, err);
-}
-
 // rows.digests(rows, key, schema of a text and a bytes column): a page of each row's key and short digest.
 static int rows_digests(lua_State *L)
 {
@@ -753,15 +741,13 @@ static int rows_digests(lua_State *L)
 	size_t key = check_column(L, 2, from->schema);
 	struct schema *schema = l_schema_check(L, 3);
 	struct err err;
-	bool ok;
 
 	luaL_argcheck(L, schema->ncols == 2 && schema->cols[1].type == COL_BYTES, 3, "a key and a bytes column");
 	slot = l_rows_slot(L);
 	*slot = rows_new(schema, &err);
-	ok = *slot != NULL && rows_reserve(*slot, from->n, &err);
-	for (size_t i = 0; ok && i < from->n; i++)
-		ok = add_digest(*slot, from, i, key, canon_of(L), &err);
-	return ok ? 1 : err_raise(L, &err);
+	if (*slot == NULL || !leaf_digests(canon_of(L), from, from->schema->cols[key].name, *slot, &err))
+		return err_raise(L, &err);
+	return 1;
 }
 
 // ---- the module

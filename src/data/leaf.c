@@ -160,10 +160,8 @@ bool leaf_is_marked(const struct schema *schema, const struct cell *cells)
 // ---- rows made of model rows
 
 bool leaf_known_of(struct canon *canon, const unsigned char key[static LEAF_PART], const struct leaf_shape *model,
-	const struct cell *cells, struct leaf_known *out, struct err *err)
+	const struct cell *cells, struct leaf_known *out, unsigned char d[static LEAF_PART], struct err *err)
 {
-	unsigned char d[LEAF_PART];
-
 	return leaf_name(canon, key, model->schema->cols[model->key].type, &cells[model->key], &out->name, err) &&
 		   leaf_json_digest(canon, model, cells, out->j, err) &&
 		   leaf_row_digest(canon, model, cells, false, out->j, d, err) && leaf_value(&out->name, d, out->v, err);
@@ -177,12 +175,24 @@ static bool are_alike(struct columns a, struct columns b)
 	return a.n == b.n;
 }
 
-bool leaf_pair_init(struct leaf_pair *pair, const struct schema *like, const struct schema *expected, const char *key,
+static bool note_keeps(struct leaf_pair *pair, const struct plan *plan, struct err *err)
+{
+	size_t n = plan_schema(plan)->ncols;
+
+	pair->keeps = calloc(n, sizeof *pair->keeps);
+	if (pair->keeps == NULL)
+		return err_no_memory(err);
+	for (size_t c = 0; c < n; c++)
+		pair->keeps[c] = plan_keeps(plan, c);
+	return true;
+}
+
+bool leaf_pair_init(struct leaf_pair *pair, const struct plan *plan, const struct schema *like, const char *key,
 	const struct schema *model, const char *model_key, struct err *err)
 {
 	*pair = (struct leaf_pair){.plain_alike = false};
-	if (!leaf_shape_init(&pair->expected, like, expected, key, err) ||
-		!leaf_shape_init(&pair->model, model, model, model_key, err)) {
+	if (!leaf_shape_init(&pair->expected, like, plan_schema(plan), key, err) ||
+		!leaf_shape_init(&pair->model, model, model, model_key, err) || !note_keeps(pair, plan, err)) {
 		leaf_pair_free(pair);
 		return false;
 	}
@@ -195,20 +205,26 @@ void leaf_pair_free(struct leaf_pair *pair)
 {
 	leaf_shape_free(&pair->expected);
 	leaf_shape_free(&pair->model);
+	free(pair->keeps);
+	pair->keeps = NULL;
 }
 
-// Cells mostly lie in the same memory: a projection moves pointers.
-static bool is_same_cell(const struct cell *a, const struct cell *b)
+// Cells mostly lie in the same memory: a projection moves pointers. Or the plan's steps are known to keep the canonical
+// form.
+static bool is_same_cell(const struct cell *a, const struct cell *b, bool kept)
 {
 	if (a->null || b->null)
 		return a->null && b->null;
+	if (kept && a->fate < FATE_LOST)
+		return true;
 	return a->len == b->len && (a->ptr == b->ptr || memcmp(a->ptr, b->ptr, a->len) == 0);
 }
 
-static bool are_same(struct columns e, const struct cell *expected, struct columns m, const struct cell *model)
+static bool are_same(const struct leaf_pair *pair, struct columns e, const struct cell *expected, struct columns m,
+	const struct cell *model)
 {
 	for (size_t i = 0; i < e.n; i++)
-		if (!is_same_cell(&expected[e.list[i]], &model[m.list[i]]))
+		if (!is_same_cell(&expected[e.list[i]], &model[m.list[i]], pair->keeps[e.list[i]] == m.list[i]))
 			return false;
 	return true;
 }
@@ -216,8 +232,9 @@ static bool are_same(struct columns e, const struct cell *expected, struct colum
 bool leaf_pair_value(struct canon *canon, const struct leaf_pair *pair, const struct cell *expected,
 	const struct cell *model, const struct leaf_known *known, unsigned char v[static LEAF_PART], struct err *err)
 {
-	bool json = pair->json_alike && are_same(json_of(&pair->expected), expected, json_of(&pair->model), model);
-	bool plain = pair->plain_alike && are_same(plain_of(&pair->expected), expected, plain_of(&pair->model), model);
+	bool json = pair->json_alike && are_same(pair, json_of(&pair->expected), expected, json_of(&pair->model), model);
+	bool plain =
+		pair->plain_alike && are_same(pair, plain_of(&pair->expected), expected, plain_of(&pair->model), model);
 	bool marked = leaf_is_marked(pair->expected.schema, expected);
 	unsigned char j[LEAF_PART], d[LEAF_PART];
 

@@ -16,6 +16,7 @@
 #define SYNCRUN_DATA_LEAF_H
 
 #include "data/canon.h"
+#include "data/plan.h"
 
 enum { LEAF_PART = 32, LEAF_SIZE = 64 };
 
@@ -63,18 +64,19 @@ struct leaf_known {
 	unsigned char v[LEAF_PART], j[LEAF_PART];
 };
 bool leaf_known_of(struct canon *canon, const unsigned char key[static LEAF_PART], const struct leaf_shape *model,
-	const struct cell *cells, struct leaf_known *out, struct err *err);
+	const struct cell *cells, struct leaf_known *out, unsigned char d[static LEAF_PART], struct err *err);
 
-// A system's expected rows beside the model rows they were made of.
+// A system's expected rows beside the model rows that a plan makes them of.
 struct leaf_pair {
 	struct leaf_shape expected, model;
 	bool plain_alike, json_alike; // the columns are of the same types in the same order
+	int *keeps;                   // plan_keeps of each expected column
 };
-// `like`: the columns of `expected` that count.
-bool leaf_pair_init(struct leaf_pair *pair, const struct schema *like, const struct schema *expected, const char *key,
+// `like`: the columns of the plan's result that count.
+bool leaf_pair_init(struct leaf_pair *pair, const struct plan *plan, const struct schema *like, const char *key,
 	const struct schema *model, const char *model_key, struct err *err);
 void leaf_pair_free(struct leaf_pair *pair);
-// v of an expected row; nothing is hashed anew where its cells are those of the model row, byte by byte.
+// v of an expected row; nothing is hashed anew where its cells are those of the model row.
 bool leaf_pair_value(struct canon *canon, const struct leaf_pair *pair, const struct cell *expected,
 	const struct cell *model, const struct leaf_known *known, unsigned char v[static LEAF_PART], struct err *err);
 

@@ -7,14 +7,24 @@
 
 #include "io/records.h"
 
+// A row as it is remembered.
+struct remembered {
+	struct leaf_known known;
+	uint64_t mark; // of its key: a memo out of step would prove one contact by another's row
+};
+
 struct leaf_memo {
 	size_t refs;
 	unsigned char key[LEAF_PART];
 	struct schema *model;
 	struct leaf_shape shape;
-	char *key_column;
-	struct records *file; // struct leaf_known, contact by contact
+	char *key_column, *scratch;
+	struct records *file; // struct remembered, row by row
 	struct canon canon;
+	struct buf last; // the key before, while the source is read
+	bool out_of_order;
+	uint64_t *bad; // numbers of rows in the file that no system meets, rising
+	size_t nbad;
 };
 
 struct leaves {
@@ -34,17 +44,18 @@ struct leaves {
 
 // ---- the memo
 
-static bool memo_init(
-	struct leaf_memo *memo, struct schema *model, const char *key_column, const char *scratch, struct err *err)
+static bool memo_open(struct leaf_memo *memo, struct err *err)
+{
+	memo->file = records_scratch(memo->scratch, sizeof(struct remembered), err);
+	return memo->file != NULL;
+}
+
+static bool memo_init(struct leaf_memo *memo, struct schema *model, struct err *err)
 {
 	memo->model = schema_ref(model);
-	memo->key_column = strdup(key_column);
-	if (memo->key_column == NULL)
+	if (memo->key_column == NULL || memo->scratch == NULL)
 		return err_no_memory(err);
-	if (!leaf_shape_init(&memo->shape, model, model, key_column, err))
-		return false;
-	memo->file = records_scratch(scratch, sizeof(struct leaf_known), err);
-	return memo->file != NULL;
+	return leaf_shape_init(&memo->shape, model, model, memo->key_column, err) && memo_open(memo, err);
 }
 
 struct leaf_memo *leaf_memo_new(const unsigned char key[static LEAF_PART], struct schema *model, const char *key_column,
@@ -58,7 +69,9 @@ struct leaf_memo *leaf_memo_new(const unsigned char key[static LEAF_PART], struc
 	}
 	memo->refs = 1;
 	memcpy(memo->key, key, LEAF_PART);
-	if (memo_init(memo, model, key_column, scratch, err))
+	memo->key_column = strdup(key_column);
+	memo->scratch = strdup(scratch);
+	if (memo_init(memo, model, err))
 		return memo;
 	leaf_memo_unref(memo);
 	return NULL;
@@ -78,39 +91,182 @@ void leaf_memo_unref(struct leaf_memo *memo)
 	leaf_shape_free(&memo->shape);
 	schema_unref(memo->model);
 	canon_free(&memo->canon);
+	buf_free(&memo->last);
+	free(memo->bad);
 	free(memo->key_column);
+	free(memo->scratch);
 	free(memo);
 }
 
-// What is known of the contact that is number `at`, whose model row this is.
+bool leaf_memo_forget(struct leaf_memo *memo, struct err *err)
+{
+	records_close(memo->file);
+	memo->out_of_order = false;
+	buf_clear(&memo->last);
+	free(memo->bad);
+	memo->bad = NULL;
+	memo->nbad = 0;
+	return memo_open(memo, err);
+}
+
+// The last bytes of a key, and its length: cheap, and other for the neighbour.
+static uint64_t mark_of(const struct cell *id)
+{
+	uint64_t mark = 0;
+	size_t len = id->len < sizeof mark ? id->len : sizeof mark;
+
+	if (len > 0)
+		memcpy(&mark, id->ptr + id->len - len, len);
+	return mark ^ (uint64_t)id->len << 56;
+}
+
+static bool remember(struct leaf_memo *memo, const struct cell *cells, struct remembered *row,
+	unsigned char d[static LEAF_PART], struct err *err)
+{
+	row->mark = mark_of(&cells[memo->shape.key]);
+	return leaf_known_of(&memo->canon, memo->key, &memo->shape, cells, &row->known, d, err) &&
+		   records_put(memo->file, row, err);
+}
+
+static int compare_bytes(const char *a, size_t alen, const char *b, size_t blen)
+{
+	size_t len = alen < blen ? alen : blen;
+	int order = len > 0 ? memcmp(a, b, len) : 0;
+
+	return order != 0 ? order : (alen > blen) - (alen < blen);
+}
+
+static bool note_order(struct leaf_memo *memo, const struct cell *id, struct err *err)
+{
+	if (compare_bytes(memo->last.data, memo->last.len, id->ptr, id->len) > 0)
+		memo->out_of_order = true;
+	buf_clear(&memo->last);
+	return buf_put(&memo->last, id->ptr, id->len) || err_no_memory(err);
+}
+
+static bool add_digest(struct rows *digests, const struct cell *id, const unsigned char *d, struct err *err)
+{
+	struct cell *to = rows_add(digests, err);
+
+	return to != NULL && (id->null || rows_set(digests, &to[0], id->ptr, id->len, err)) &&
+		   rows_set(digests, &to[1], d, LEAF_SHORT, err);
+}
+
+// A row without a key is bad: it has its place in the file, and nothing in it.
+static bool see(struct leaf_memo *memo, const struct cell *cells, struct rows *digests, struct err *err)
+{
+	const struct cell *id = &cells[memo->shape.key];
+	struct remembered row = {.mark = 0};
+	unsigned char d[LEAF_PART] = {0};
+
+	if (id->null)
+		return records_put(memo->file, &row, err) && add_digest(digests, id, d, err);
+	return note_order(memo, id, err) && remember(memo, cells, &row, d, err) && add_digest(digests, id, d, err);
+}
+
+bool leaf_memo_see(struct leaf_memo *memo, const struct rows *page, struct rows *digests, struct err *err)
+{
+	if (!schema_equal(page->schema, memo->model))
+		return err_set(err, ERR_USAGE, NULL, "the page is not of the memo's model");
+	if (!rows_reserve(digests, page->n, err))
+		return false;
+	for (size_t i = 0; i < page->n; i++)
+		if (!see(memo, rows_at(page, i), digests, err))
+			return false;
+	return true;
+}
+
+bool leaf_memo_seal(struct leaf_memo *memo, const uint64_t *bad, size_t n, struct err *err)
+{
+	if (memo->out_of_order)
+		return leaf_memo_forget(memo, err);
+	memo->bad = calloc(n + 1, sizeof *bad);
+	if (memo->bad == NULL)
+		return err_no_memory(err);
+	if (n > 0)
+		memcpy(memo->bad, bad, n * sizeof *bad);
+	memo->nbad = n;
+	return true;
+}
+
+// The number in the file of the contact that is number `at` of those that are met: so many bad ones stand before it.
+static uint64_t place_of(const struct leaf_memo *memo, uint64_t at)
+{
+	size_t low = 0, high = memo->nbad;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (memo->bad[middle] - middle <= at)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return at + low;
+}
+
+static bool read_row(struct leaf_memo *memo, uint64_t place, struct remembered *row, struct err *err)
+{
+	const void *record = records_at(memo->file, place, err);
+
+	if (record == NULL)
+		return false;
+	memcpy(row, record, sizeof *row);
+	return true;
+}
+
+// What is known of the contact that is number `at` of those that are met, whose model row this is.
 static bool recall(
 	struct leaf_memo *memo, uint64_t at, const struct cell *model, struct leaf_known *known, struct err *err)
 {
-	const void *record;
+	uint64_t place = place_of(memo, at), count = records_count(memo->file);
+	struct remembered row;
+	unsigned char d[LEAF_PART];
 
-	if (at > records_count(memo->file))
+	if (place > count)
 		return err_set(err, ERR_INTERNAL, NULL, "contacts are missing before number %llu", (unsigned long long)at + 1);
-	if (at == records_count(memo->file))
-		return leaf_known_of(&memo->canon, memo->key, &memo->shape, model, known, err) &&
-			   records_put(memo->file, known, err);
-	record = records_at(memo->file, at, err);
-	if (record == NULL)
+	if (!(place == count ? remember(memo, model, &row, d, err) : read_row(memo, place, &row, err)))
 		return false;
-	memcpy(known, record, sizeof *known);
+	if (row.mark != mark_of(&model[memo->shape.key]))
+		return err_set(
+			err, ERR_INTERNAL, NULL, "contact number %llu is not the one that was seen", (unsigned long long)at + 1);
+	*known = row.known;
 	return true;
+}
+
+static bool add_row_digest(struct canon *canon, const struct leaf_shape *shape, const struct cell *cells,
+	struct rows *digests, struct err *err)
+{
+	unsigned char j[LEAF_PART], d[LEAF_PART];
+
+	return leaf_json_digest(canon, shape, cells, j, err) && leaf_row_digest(canon, shape, cells, false, j, d, err) &&
+		   add_digest(digests, &cells[shape->key], d, err);
+}
+
+bool leaf_digests(
+	struct canon *canon, const struct rows *page, const char *key_column, struct rows *digests, struct err *err)
+{
+	struct leaf_shape shape;
+	bool ok =
+		leaf_shape_init(&shape, page->schema, page->schema, key_column, err) && rows_reserve(digests, page->n, err);
+
+	for (size_t i = 0; ok && i < page->n; i++)
+		ok = add_row_digest(canon, &shape, rows_at(page, i), digests, err);
+	leaf_shape_free(&shape);
+	return ok;
 }
 
 // ---- collecting
 
-static bool leaves_init(struct leaves *s, struct err *err)
+static bool leaves_init(struct leaves *s, const struct plan *plan, struct err *err)
 {
 	if (s->key_column == NULL || s->scratch == NULL)
 		return err_no_memory(err);
-	return leaf_pair_init(&s->pair, s->like, s->expected, s->key_column, s->memo->model, s->memo->key_column, err) &&
+	return leaf_pair_init(&s->pair, plan, s->like, s->key_column, s->memo->model, s->memo->key_column, err) &&
 		   leaves_restart(s, err);
 }
 
-struct leaves *leaves_new(struct leaf_memo *memo, struct schema *expected, struct schema *like, const char *key_column,
+struct leaves *leaves_new(struct leaf_memo *memo, const struct plan *plan, struct schema *like, const char *key_column,
 	const char *scratch, struct err *err)
 {
 	struct leaves *s = calloc(1, sizeof *s);
@@ -120,11 +276,11 @@ struct leaves *leaves_new(struct leaf_memo *memo, struct schema *expected, struc
 		return NULL;
 	}
 	s->memo = leaf_memo_ref(memo);
-	s->expected = schema_ref(expected);
+	s->expected = schema_ref(plan_schema(plan));
 	s->like = schema_ref(like);
 	s->key_column = strdup(key_column);
 	s->scratch = strdup(scratch);
-	if (leaves_init(s, err))
+	if (leaves_init(s, plan, err))
 		return s;
 	leaves_free(s);
 	return NULL;

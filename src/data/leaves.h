@@ -6,8 +6,8 @@
 
 #include "data/tally.h"
 
-// What is known of each contact from its model row, in the order of the pages, shared by the systems of a run: who
-// comes first computes it. Kept in a nameless scratch file.
+// What is known of each contact from its model row, shared by the systems of a run and kept in a nameless scratch file:
+// computed when the source is read, or else by the system that comes first.
 struct leaf_memo;
 struct leaf_memo *leaf_memo_new(const unsigned char key[static LEAF_PART], struct schema *model, const char *key_column,
 	const char *scratch, struct err *err);
@@ -15,9 +15,23 @@ struct leaf_memo *leaf_memo_new(const unsigned char key[static LEAF_PART], struc
 struct leaf_memo *leaf_memo_ref(struct leaf_memo *memo);
 void leaf_memo_unref(struct leaf_memo *memo);
 
-// The collection for one system. It holds the memo.
+// A page of the source, as it comes: what is to be known of its rows. To `digests` (a key and a bytes column) a row is
+// added for each, with its key and the first LEAF_SHORT bytes of its d.
+enum { LEAF_SHORT = 16 };
+bool leaf_memo_see(struct leaf_memo *memo, const struct rows *page, struct rows *digests, struct err *err);
+// The source is read. `bad`: the numbers of the rows that are not synced, from 0, rising. The others are met in the
+// order of their keys; where they did not come in it, all is computed anew when they are met.
+bool leaf_memo_seal(struct leaf_memo *memo, const uint64_t *bad, size_t n, struct err *err);
+// The source is read anew: what was seen is forgotten.
+bool leaf_memo_forget(struct leaf_memo *memo, struct err *err);
+// The same digests of any rows, without a memo.
+bool leaf_digests(
+	struct canon *canon, const struct rows *page, const char *key_column, struct rows *digests, struct err *err);
+
+// The collection for one system, whose expected rows this plan makes; `like` are the columns of them that count. It
+// holds the memo.
 struct leaves;
-struct leaves *leaves_new(struct leaf_memo *memo, struct schema *expected, struct schema *like, const char *key_column,
+struct leaves *leaves_new(struct leaf_memo *memo, const struct plan *plan, struct schema *like, const char *key_column,
 	const char *scratch, struct err *err);
 void leaves_free(struct leaves *leaves);
 // A pass begins anew: what was collected is forgotten.

@@ -310,6 +310,16 @@ struct schema *plan_schema(const struct plan *plan)
 	return plan->result;
 }
 
+int plan_keeps(const struct plan *plan, size_t c)
+{
+	const struct plan_column *col = &plan->cols[c];
+	bool keeps = col->from >= 0 && col->cast == NULL && col->from_type == col->type;
+
+	for (size_t i = 0; i < col->nsteps; i++)
+		keeps = keeps && col->steps[i].def->keeps;
+	return keeps ? col->from : -1;
+}
+
 static bool column_run(struct plan_column *col, struct step_run *run, struct cell *cell)
 {
 	*cell = col->from >= 0 ? run->source[col->from] : (struct cell){.ptr = "", .null = true};

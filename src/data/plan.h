@@ -65,6 +65,9 @@ bool plan_add_step(struct plan *plan, const char *name, const struct plan_arg *a
 bool plan_seal(struct plan *plan, struct err *err);
 // The schema of the result (borrowed); NULL before plan_seal.
 struct schema *plan_schema(const struct plan *plan);
+// The column of the source whose canonical forms column c of the result has, wherever its cell is not lost or rejected;
+// -1 when that cannot be told beforehand.
+int plan_keeps(const struct plan *plan, size_t c);
 // The page mapped. Its cells may point into the input, which it keeps alive. NULL with err on failure.
 struct rows *plan_apply(struct plan *plan, struct rows *rows, struct err *err);
 // How many cells of column c met that fate in the page mapped last; none of a page that could not be mapped.

@@ -37,6 +37,7 @@ struct step_def {
 	size_t min_args, max_args;
 	bool columns;   // the arguments name columns of the source
 	bool on_null;   // runs for NULL too
+	bool keeps;     // the value's canonical form stays, or the cell is marked lost or rejected
 	unsigned types; // bit per col_type it can work on
 	// Check the arguments; may be NULL.
 	bool (*parse)(struct step *step, struct err *err);

@@ -129,7 +129,7 @@ static bool run_utf8(struct step_run *run, const struct step *step, struct cell 
 }
 
 const struct step_def steps_chars[] = {
-	{.name = "no_nul", .types = STEP_ANY_TYPE & ~STEP_TYPE(COL_BYTES), .run = run_no_nul},
-	{.name = "utf8", .types = STEP_ANY_TYPE & ~STEP_TYPE(COL_BYTES), .run = run_utf8},
+	{.name = "no_nul", .keeps = true, .types = STEP_ANY_TYPE & ~STEP_TYPE(COL_BYTES), .run = run_no_nul},
+	{.name = "utf8", .keeps = true, .types = STEP_ANY_TYPE & ~STEP_TYPE(COL_BYTES), .run = run_utf8},
 	{0},
 };

@@ -160,7 +160,7 @@ const struct step_def steps_json[] = {
 	{.name = "json_empty_object_to_null", .types = STEP_TYPE(COL_JSON), .run = run_empty_object},
 	{.name = "json_js_numbers", .types = STEP_TYPE(COL_JSON), .run = run_js_numbers},
 	{.name = "json_shape", .types = STEP_TYPE(COL_JSON), .run = run_shape},
-	{.name = "json_canonical", .types = STEP_TYPE(COL_JSON), .run = run_canonical},
-	{.name = "json_unique_keys", .types = STEP_TYPE(COL_JSON), .run = run_unique_keys},
+	{.name = "json_canonical", .keeps = true, .types = STEP_TYPE(COL_JSON), .run = run_canonical},
+	{.name = "json_unique_keys", .keeps = true, .types = STEP_TYPE(COL_JSON), .run = run_unique_keys},
 	{0},
 };

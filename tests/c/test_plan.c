@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "data/canon.h"
 #include "data/plan.h"
 
 // One column "x" of a type through one step.
@@ -44,6 +45,19 @@ static void assert_note(const struct cell *cell, const char *part)
 	buf_free(&note);
 }
 
+// A step that is said to keep the canonical form does so, or marks the cell.
+static void assert_keeps(const struct plan *plan, const struct cell *in, const struct cell *out, enum col_type type)
+{
+	struct canon canon = {.a = {0}};
+	bool equal;
+
+	if (plan_keeps(plan, 0) != 0 || out->fate >= FATE_LOST)
+		return;
+	assert_true(canon_equal(&canon, type, in, out, &equal, NULL));
+	assert_true(equal);
+	canon_free(&canon);
+}
+
 static void check(const struct outcome *want)
 {
 	char spec[64];
@@ -59,6 +73,7 @@ static void check(const struct outcome *want)
 		fail_msg("%s", err.message);
 	out = plan_apply(plan, page, &err);
 	assert_non_null(out);
+	assert_keeps(plan, rows_at(page, 0), rows_at(out, 0), want->type);
 	rows_unref(page);
 	if (rows_at(out, 0)->fate != want->fate)
 		fail_msg("%s of '%s' is %s", want->step, want->in, plan_fate_name((enum fate)rows_at(out, 0)->fate));
@@ -649,9 +664,37 @@ static void steps_stay_within_their_cell(void **state)
 	}
 }
 
+// Which columns keep their source's canonical form, whatever the values are.
+static void columns_that_keep_the_form(void **state)
+{
+	struct schema *schema = make_schema("a:json b:text");
+	struct plan *plan = plan_new(schema, NULL);
+	static const struct plan_arg none[1];
+
+	(void)state;
+	assert_true(plan_add_column(plan, "plain", COL_TEXT, "b", NULL));
+	assert_true(plan_add_column(plan, "form", COL_JSON, "a", NULL));
+	assert_true(plan_add_step(plan, "json_unique_keys", none, 0, NULL));
+	assert_true(plan_add_step(plan, "json_canonical", none, 0, NULL));
+	assert_true(plan_add_column(plan, "fold", COL_JSON, "a", NULL));
+	assert_true(plan_add_step(plan, "json_canonical", none, 0, NULL));
+	assert_true(plan_add_step(plan, "json_empty_object_to_null", none, 0, NULL));
+	assert_true(plan_add_column(plan, "cast", COL_TEXT, "a", NULL));
+	assert_true(plan_add_column(plan, "made", COL_TEXT, NULL, NULL));
+	assert_true(plan_seal(plan, NULL));
+	assert_int_equal(plan_keeps(plan, 0), 1);
+	assert_int_equal(plan_keeps(plan, 1), 0);
+	assert_int_equal(plan_keeps(plan, 2), -1);
+	assert_int_equal(plan_keeps(plan, 3), -1);
+	assert_int_equal(plan_keeps(plan, 4), -1);
+	plan_free(plan);
+	schema_unref(schema);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(columns_that_keep_the_form),
 		cmocka_unit_test(text_steps),
 		cmocka_unit_test(time_steps),
 		cmocka_unit_test(json_steps),

@@ -23,9 +23,9 @@ end
 ---@param scratch string path of a scratch file that is nameless at once
 ---@return syncrun.Evidence
 function M.new(target, memo, scratch)
-	local schema, names = target.plans.expected:schema(), counted(target)
+	local plan, names = target.plans.expected, counted(target)
 	return setmetatable({
-		target = target, columns = names, leaves = leaves.new(memo, schema, schema:select(names), target.key, scratch),
+		columns = names, leaves = leaves.new(memo, plan, plan:schema():select(names), target.key, scratch),
 		tolerant = not target.judge.checks.exists, except = {}, skip = {},
 	}, Evidence)
 end

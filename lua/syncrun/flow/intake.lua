@@ -12,6 +12,7 @@ local M = {}
 ---@field session syncrun.Session
 ---@field snapshot syncrun.Snapshot
 ---@field ledger syncrun.Ledger
+---@field prover syncrun.Prover
 ---@field selection syncrun.Selection
 ---@field trace_folds boolean?
 ---@field tally syncrun.Tally what the mapping made of the values
@@ -21,8 +22,8 @@ local Intake = {}
 Intake.__index = Intake
 
 --- What reads the source for a run.
----@param o { session: syncrun.Session, snapshot: syncrun.Snapshot, ledger: syncrun.Ledger, selection: syncrun.Selection,
---- trace_folds: boolean? }
+---@param o { session: syncrun.Session, snapshot: syncrun.Snapshot, ledger: syncrun.Ledger, prover: syncrun.Prover,
+--- selection: syncrun.Selection, trace_folds: boolean? }
 ---@return syncrun.Intake
 function M.new(o)
 	local self = setmetatable({}, Intake)
@@ -84,7 +85,7 @@ end
 local function take_page(self, first, model, counts, failed)
 	self.tally:add(#model, counts)
 	self.snapshot:add(model)
-	self.ledger:see(model, self.mapping.key)
+	self.ledger:see(self.prover:see(model))
 	values.each_fate(model, counts, self.trace_folds, function(i, fate) note_fate(self, model, i, first + i, fate) end)
 	for i, reason in pairs(failed) do self.snapshot:reject(first + i, reason) end
 	reject_without_required(self, model, first, failed)
@@ -107,6 +108,7 @@ local function take(self, on_begin)
 		page = next_page()
 	end
 	self.snapshot:seal()
+	self.prover:seal(self.snapshot:bad())
 	self.described_after = source:describe()
 end
 
@@ -123,6 +125,7 @@ function Intake:take(on_begin)
 	self.selection.chain = true
 	self.snapshot:clear()
 	self.ledger:unsee()
+	self.prover:unsee()
 	take(self, function() end)
 end
 

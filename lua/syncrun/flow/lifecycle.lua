@@ -70,7 +70,7 @@ end
 
 -- SYNCRUN_PROOF=off: for measuring what proofs cost.
 local function begin_proof(run)
-	if os.getenv "SYNCRUN_PROOF" == "off" then return nil end
+	if os.getenv "SYNCRUN_PROOF" == "off" then return prove.none() end
 	return prove.begin(run.session.config.state, { folder = run.folder, started_at = run.started_at,
 		kind = run.options.skip_sync and "validate" or "sync" })
 end
@@ -145,7 +145,6 @@ local function finish_records(run, code, e)
 	local status = status_of(run, code, e)
 	local recorded = status == "interrupted" and exits.interrupted[host.signal()] or code
 	finish(run, status, recorded)
-	if not run.prover then return code end
 	local _, failed = err.try(run.prover.finish, run.prover, run, { status = status, exit = recorded })
 	if not failed then return code end
 	log.error("the proof of this run could not be written (%s)", failed.message)

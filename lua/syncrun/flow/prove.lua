@@ -10,6 +10,7 @@ local leaves = require "syncrun.leaves"
 local ledger_of = require "syncrun.record.ledger"
 local log = require "syncrun.log"
 local proof = require "syncrun.record.proof"
+local rows = require "syncrun.rows"
 local run_log = require "syncrun.record.run_log"
 local secret = require "syncrun.record.secret"
 local time = require "syncrun.time"
@@ -86,14 +87,32 @@ end
 
 -- ---- evidence
 
---- The evidence of targets, which share what is known of a contact.
+--- Collect the evidence of these targets, which share what is known of a contact.
 ---@param targets syncrun.Target[]
 ---@param schema syncrun.Schema of the model
 ---@param key string the model's key
 function Prover:collect(targets, schema, key)
 	local scratch = folder_of(self, self.id) .. "/proof.scratch"
-	local memo <close> = leaves.memo(self.secret:key "proof", schema, key, scratch)
-	for _, target in ipairs(targets) do target.evidence = evidence_of.new(target, memo, scratch) end
+	self.memo = leaves.memo(self.secret:key "proof", schema, key, scratch)
+	for _, target in ipairs(targets) do target.evidence = evidence_of.new(target, self.memo, scratch) end
+end
+
+--- A page of the source, as it comes. Returns the keys and short digests of its rows, for the ledger.
+---@param model syncrun.Rows
+---@return syncrun.Rows
+function Prover:see(model)
+	return leaves.see(self.memo, model)
+end
+
+--- The source is read.
+---@param bad integer[] numbers of its rows that are not synced
+function Prover:seal(bad)
+	self.memo:seal(bad)
+end
+
+--- The source is read anew.
+function Prover:unsee()
+	self.memo:forget()
 end
 
 local function stem(self, i)
@@ -112,6 +131,7 @@ function Prover:write_leaves(targets, snapshot)
 		end
 		target.evidence:close()
 	end
+	self.memo:close()
 end
 
 -- ---- what stands in it
@@ -218,6 +238,18 @@ function Prover:finish(run, ended)
 		file.replace(run.options.report .. "/proof.json", file.read(folder_of(self, self.id) .. "/proof.json"))
 	end
 	log.debug("proof: run %s is entry %d of the log", self.id, #self.log.entries)
+end
+
+--- What stands in for it in a run without a proof.
+---@return syncrun.Prover
+function M.none()
+	local none = {}
+	for name, value in pairs(Prover) do
+		if type(value) == "function" then none[name] = function() end end
+	end
+	function none:collect(_, _, key) self.key = key end
+	function none:see(model) return rows.digests(model, self.key) end
+	return none
 end
 
 return M

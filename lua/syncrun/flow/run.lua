@@ -29,7 +29,7 @@ local M = {}
 ---@field targets syncrun.Target[] those that are configured
 ---@field ledger syncrun.Ledger
 ---@field begun boolean? the first contacts of the source are there
----@field prover syncrun.Prover? nil: there will be no proof of it
+---@field prover syncrun.Prover
 ---@field result syncrun.Result? once it is over
 ---@field notes string[]
 local Run = {}
@@ -109,9 +109,9 @@ function Run:take_snapshot()
 	self.requests:open(self.folder .. "/requests.jsonl")
 	self.snapshot = snapshot_of.open(self.folder .. "/spool.db", session.mapping, session.source.label)
 	self.targets = open_targets(self)
-	if self.prover then self.prover:collect(self.targets, self.snapshot.schema, session.mapping.key) end
+	self.prover:collect(self.targets, self.snapshot.schema, session.mapping.key)
 	self.intake = intake_of.new { session = session, snapshot = self.snapshot, ledger = self.ledger,
-		selection = self.selection, trace_folds = self.options.trace_folds }
+		prover = self.prover, selection = self.selection, trace_folds = self.options.trace_folds }
 	lifecycle.before_deadline(self, function()
 		self.intake:take(function() say_head(self) end)
 		guards.source(self)
@@ -209,7 +209,7 @@ function Run:validate()
 	self.say "Step 2: Generating validation report..."
 	self.say ""
 	each_target(self, function(target) target:validate() end)
-	if self.prover then self.prover:write_leaves(self.targets, self.snapshot) end
+	self.prover:write_leaves(self.targets, self.snapshot)
 	look_back(self)
 end
 

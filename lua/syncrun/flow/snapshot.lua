@@ -96,6 +96,14 @@ function Snapshot:cut_short()
 	return self.total
 end
 
+--- The numbers of the source's rows that are not synced, from 1, rising. After seal().
+---@return integer[]
+function Snapshot:bad()
+	local list = {}
+	for row in self.db:each "SELECT pos FROM bad ORDER BY pos" do list[#list + 1] = row.pos end
+	return list
+end
+
 local GOOD = "(SELECT 1 FROM bad WHERE bad.pos = source.pos)"
 
 --- The good contacts in byte order of the key, as pages of model rows. Before each page others get their turn: what goes

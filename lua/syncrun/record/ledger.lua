@@ -197,12 +197,11 @@ end
 
 -- ---- what the run is about
 
---- Take in a page of the source's contacts. A key that repeats is taken once, rows without a key (null or empty) are not.
----@param model syncrun.Rows
----@param key string the key's field
-function Ledger:see(model, key)
-	ours(self.db.insert_rows, self.db, "INSERT OR IGNORE INTO temp.seen SELECT ?1, ?2 WHERE ?1 <> ''",
-		rows.digests(model, key))
+--- Take in a page of the source's contacts. A key that repeats is taken once, rows without a key (null or empty) are
+--- not.
+---@param digests syncrun.Rows as rows.digests gives them
+function Ledger:see(digests)
+	ours(self.db.insert_rows, self.db, "INSERT OR IGNORE INTO temp.seen SELECT ?1, ?2 WHERE ?1 <> ''", digests)
 end
 
 --- Forget the source's contacts: they are read anew.

@@ -35,7 +35,8 @@ function M.memo(key, schema, column, scratch) return c.memo(key, schema, column,
 --- expected rows and the model rows it was made of, which were all found equal but the excepted ones; some may be left out
 ---@field observed fun(self, page: syncrun.Rows, rows: integer[]) rows read of expected contacts: that differ, or are repeated
 ---@field extra fun(self, page: syncrun.Rows, rows: integer[]) rows read of contacts that are not expected
----@field revised fun(self, key: string, page: syncrun.Rows?, rows: integer[]?) looked at again: these rows are all there is of it
+---@field revised fun(self, expected: syncrun.Rows, i: integer, page: syncrun.Rows?, rows: integer[]?) looked at again: what is
+--- expected of it now, and all rows there are of it
 ---@field close fun(self) legal twice, and at the end of a scope
 
 --- A collection for one system.

@@ -188,18 +188,19 @@ static int l_extra(lua_State *L)
 	return leaves_extra(leaves, check_rows(L, 3, page), &err) ? 0 : err_raise(L, &err);
 }
 
-// leaves:revised(key [, page, rows])
+// leaves:revised(expected, i [, page, rows])
 static int l_revised(lua_State *L)
 {
 	struct leaves *leaves = check_leaves(L);
-	size_t len;
-	const char *key = luaL_checklstring(L, 2, &len);
+	const struct rows *expected = l_rows_check(L, 2);
+	lua_Integer i = luaL_checkinteger(L, 3);
 	struct leaf_rows rows = {.n = 0};
 	struct err err;
 
-	if (!lua_isnoneornil(L, 3))
-		rows = check_rows(L, 4, l_rows_check(L, 3));
-	return leaves_revised(leaves, key, len, rows, &err) ? 0 : err_raise(L, &err);
+	luaL_argcheck(L, i >= 1 && (lua_Unsigned)i <= expected->n, 3, "not a row of the page");
+	if (!lua_isnoneornil(L, 4))
+		rows = check_rows(L, 5, l_rows_check(L, 4));
+	return leaves_revised(leaves, expected, (size_t)i - 1, rows, &err) ? 0 : err_raise(L, &err);
 }
 
 // leaves:write(expected path, observed path, extras path)

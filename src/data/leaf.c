@@ -220,21 +220,23 @@ static bool is_same_cell(const struct cell *a, const struct cell *b, bool kept)
 	return a->len == b->len && (a->ptr == b->ptr || memcmp(a->ptr, b->ptr, a->len) == 0);
 }
 
-static bool are_same(const struct leaf_pair *pair, struct columns e, const struct cell *expected, struct columns m,
-	const struct cell *model)
+static bool are_same(
+	struct columns e, const struct cell *expected, struct columns m, const struct cell *model, const int *keeps)
 {
 	for (size_t i = 0; i < e.n; i++)
-		if (!is_same_cell(&expected[e.list[i]], &model[m.list[i]], pair->keeps[e.list[i]] == m.list[i]))
+		if (!is_same_cell(&expected[e.list[i]], &model[m.list[i]], keeps != NULL && keeps[e.list[i]] == m.list[i]))
 			return false;
 	return true;
 }
 
 bool leaf_pair_value(struct canon *canon, const struct leaf_pair *pair, const struct cell *expected,
-	const struct cell *model, const struct leaf_known *known, unsigned char v[static LEAF_PART], struct err *err)
+	const struct cell *model, const struct leaf_known *known, bool as_planned, unsigned char v[static LEAF_PART],
+	struct err *err)
 {
-	bool json = pair->json_alike && are_same(pair, json_of(&pair->expected), expected, json_of(&pair->model), model);
+	const int *keeps = as_planned ? pair->keeps : NULL;
+	bool json = pair->json_alike && are_same(json_of(&pair->expected), expected, json_of(&pair->model), model, keeps);
 	bool plain =
-		pair->plain_alike && are_same(pair, plain_of(&pair->expected), expected, plain_of(&pair->model), model);
+		pair->plain_alike && are_same(plain_of(&pair->expected), expected, plain_of(&pair->model), model, keeps);
 	bool marked = leaf_is_marked(pair->expected.schema, expected);
 	unsigned char j[LEAF_PART], d[LEAF_PART];
 

@@ -76,8 +76,10 @@ struct leaf_pair {
 bool leaf_pair_init(struct leaf_pair *pair, const struct plan *plan, const struct schema *like, const char *key,
 	const struct schema *model, const char *model_key, struct err *err);
 void leaf_pair_free(struct leaf_pair *pair);
-// v of an expected row; nothing is hashed anew where its cells are those of the model row.
+// v of an expected row. Of one `as_planned`, which nothing has changed since the plan made it, nothing is hashed anew
+// where its cells are those of the model row, or the plan keeps their form.
 bool leaf_pair_value(struct canon *canon, const struct leaf_pair *pair, const struct cell *expected,
-	const struct cell *model, const struct leaf_known *known, unsigned char v[static LEAF_PART], struct err *err);
+	const struct cell *model, const struct leaf_known *known, bool as_planned, unsigned char v[static LEAF_PART],
+	struct err *err);
 
 #endif

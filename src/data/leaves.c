@@ -328,7 +328,8 @@ bool leaves_restart(struct leaves *s, struct err *err)
 
 static bool add(struct leaves *s, const unsigned char *b, enum tally_tag tag, const unsigned char *v, struct err *err)
 {
-	struct tally_record record = tally_record_of(b, tag, tag >= TALLY_REVISED ? s->look : 0, v);
+	struct tally_record record =
+		tally_record_of(b, tag, tag == TALLY_REVISED || tag == TALLY_GONE || tag == TALLY_AMENDED ? s->look : 0, v);
 
 	return sorter_add(s->sorter, &record, err);
 }
@@ -369,7 +370,7 @@ static bool add_expected(
 	s->at++;
 	if (fate == SKIPPED)
 		return true;
-	if (!leaf_pair_value(&s->canon, &s->pair, cells, model, &known, v, err))
+	if (!leaf_pair_value(&s->canon, &s->pair, cells, model, &known, fate == FOUND, v, err))
 		return false;
 	if (fate == FOUND && leaf_is_marked(s->expected, cells))
 		return add_marked(s, &known, cells, v, err);
@@ -466,17 +467,34 @@ bool leaves_extra(struct leaves *s, struct leaf_rows rows, struct err *err)
 	return add_rows(s, rows, TALLY_EXTRA, err);
 }
 
-bool leaves_revised(struct leaves *s, const char *key, size_t len, struct leaf_rows rows, struct err *err)
+// What is expected of a contact, computed from its expected row alone.
+static bool add_amended(struct leaves *s, const struct cell *cells, const struct leaf_name *name, struct err *err)
+{
+	const struct leaf_shape *shape = &s->pair.expected;
+	unsigned char j[LEAF_PART], d[LEAF_PART], v[LEAF_PART];
+
+	return leaf_json_digest(&s->canon, shape, cells, j, err) &&
+		   leaf_row_digest(&s->canon, shape, cells, leaf_is_marked(s->expected, cells), j, d, err) &&
+		   leaf_value(name, d, v, err) && add(s, name->b, TALLY_AMENDED, v, err);
+}
+
+bool leaves_revised(struct leaves *s, const struct rows *expected, size_t i, struct leaf_rows rows, struct err *err)
 {
 	static const unsigned char nothing[LEAF_PART];
-	struct cell id = {.ptr = key, .len = (uint32_t)len};
+	const struct cell *cells;
 	struct leaf_name name;
+	size_t key = s->pair.expected.key;
 
+	if (!schema_equal(expected->schema, s->expected) || rows_at(expected, i)[key].null)
+		return err_set(err, ERR_USAGE, NULL, "the row is not one of the expected rows");
+	cells = rows_at(expected, i);
 	s->look++;
+	if (!leaf_name(&s->canon, s->memo->key, s->expected->cols[key].type, &cells[key], &name, err) ||
+		!add_amended(s, cells, &name, err))
+		return false;
 	if (rows.n > 0)
 		return add_rows(s, rows, TALLY_REVISED, err);
-	return leaf_name(&s->canon, s->memo->key, s->expected->cols[s->pair.expected.key].type, &id, &name, err) &&
-		   add(s, name.b, TALLY_GONE, nothing, err);
+	return add(s, name.b, TALLY_GONE, nothing, err);
 }
 
 // ---- writing

@@ -52,8 +52,10 @@ bool leaves_expected(
 bool leaves_observed(struct leaves *leaves, struct leaf_rows rows, struct err *err);
 // Rows read of contacts that are not expected.
 bool leaves_extra(struct leaves *leaves, struct leaf_rows rows, struct err *err);
-// A contact was looked at again: these rows are all there is of it now. rows.page may be NULL when there are none.
-bool leaves_revised(struct leaves *leaves, const char *key, size_t len, struct leaf_rows rows, struct err *err);
+// A contact was looked at again: the row of a page as it is expected now, and all rows there are of it (rows.page may
+// be NULL when there are none).
+bool leaves_revised(
+	struct leaves *leaves, const struct rows *expected, size_t i, struct leaf_rows rows, struct err *err);
 
 // Begin writing: the files of the three sides. That of the observed side is made only where it parts from the expected
 // one, that of the extras only when there are some.

@@ -30,7 +30,7 @@ static void begin_contact(struct tally *t, const struct tally_record *record)
 	t->first = *record;
 	t->open = true;
 	t->expected = false;
-	t->look = 0;
+	t->look = t->amended = 0;
 	t->nextra = 0;
 	buf_clear(&t->observed);
 }
@@ -62,6 +62,17 @@ static bool add_look(struct tally *t, const struct tally_record *record, struct 
 	return record->tag == TALLY_GONE || add_observed(t, record, err);
 }
 
+static void amend(struct tally *t, const struct tally_record *record)
+{
+	uint64_t look = look_of(record);
+
+	if (look < t->amended)
+		return;
+	t->amended = look;
+	t->expected = true;
+	memcpy(t->v, record->v, LEAF_PART);
+}
+
 static bool take(struct tally *t, const struct tally_record *record, struct err *err)
 {
 	switch (record->tag) {
@@ -73,6 +84,9 @@ static bool take(struct tally *t, const struct tally_record *record, struct err 
 		return add_observed(t, record, err);
 	case TALLY_EXTRA:
 		t->nextra++;
+		return true;
+	case TALLY_AMENDED:
+		amend(t, record);
 		return true;
 	default:
 		return add_look(t, record, err);

@@ -12,6 +12,7 @@ enum tally_tag {
 	TALLY_OBSERVED, // a row read of a contact that is expected
 	TALLY_REVISED,  // the same, when it was looked at again: the latest look replaces all that was seen before
 	TALLY_GONE,     // looked at again, and not there
+	TALLY_AMENDED,  // what is expected of a contact, when it was looked at again
 	TALLY_EXTRA,    // a row of a contact that is not expected
 };
 
@@ -19,7 +20,7 @@ enum tally_tag {
 struct tally_record {
 	unsigned char b[LEAF_PART];
 	unsigned char tag;
-	unsigned char look[7]; // big-endian: which look, for REVISED and GONE
+	unsigned char look[7]; // big-endian: which look, for REVISED, GONE and AMENDED
 	unsigned char v[LEAF_PART];
 };
 
@@ -38,7 +39,7 @@ struct tally {
 	bool open, expected;
 	unsigned char v[LEAF_PART]; // expected
 	struct buf observed;        // their v, one behind the other
-	uint64_t look;
+	uint64_t look, amended;     // the latest of what was read, and of what is expected
 	size_t nextra;
 };
 

@@ -176,6 +176,15 @@ static void the_last_look_counts(void **state)
 		MET({'a', TALLY_BOTH, 0, '1'}, {'a', TALLY_OBSERVED, 0, '1'}, {'a', TALLY_REVISED, 1, '1'}), "a1", "a1", "", 0);
 }
 
+static void what_is_expected_may_change_too(void **state)
+{
+	(void)state;
+	tally_case(MET({'a', TALLY_EXPECTED, 0, '1'}, {'a', TALLY_AMENDED, 1, '5'}, {'a', TALLY_REVISED, 1, '5'}), "a5",
+		"a5", "", 0);
+	tally_case(MET({'a', TALLY_EXPECTED, 0, '1'}, {'a', TALLY_AMENDED, 2, '5'}, {'a', TALLY_AMENDED, 1, '9'}), "a5", "",
+		"", 0);
+}
+
 static void a_pass_that_was_wrong(void **state)
 {
 	struct met twice[] = {{'a', TALLY_BOTH, 0, '1'}, {'a', TALLY_EXPECTED, 0, '2'}};
@@ -200,6 +209,7 @@ int main(void)
 		cmocka_unit_test(what_differs_parts_the_sides),
 		cmocka_unit_test(a_row_twice_is_not_as_expected),
 		cmocka_unit_test(the_last_look_counts),
+		cmocka_unit_test(what_is_expected_may_change_too),
 		cmocka_unit_test(a_pass_that_was_wrong),
 	};
 

@@ -69,11 +69,12 @@ function Evidence:extra(page, j)
 end
 
 --- A contact was looked at again.
----@param key string
+---@param expected syncrun.Rows
+---@param i integer
 ---@param page syncrun.Rows
 ---@param alive integer[] its rows there
-function Evidence:looked_again(key, page, alive)
-	self.leaves:revised(key, page, alive)
+function Evidence:looked_again(expected, i, page, alive)
+	self.leaves:revised(expected, i, page, alive)
 end
 
 --- Write the leaves of the last look. On the disk when this returns.

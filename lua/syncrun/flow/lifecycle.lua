@@ -68,11 +68,16 @@ local function new_folder(state)
 	return folder
 end
 
+local function kind_of(options)
+	if options.dry_run or options.plan then return "plan" end
+	return options.apply and "apply" or options.skip_sync and "validate" or "sync"
+end
+
 -- SYNCRUN_PROOF=off: for measuring what proofs cost.
 local function begin_proof(run)
 	if os.getenv "SYNCRUN_PROOF" == "off" then return prove.none() end
 	return prove.begin(run.session.config.state, { folder = run.folder, started_at = run.started_at,
-		kind = run.options.skip_sync and "validate" or "sync" })
+		kind = kind_of(run.options) })
 end
 
 --- Take the state folder's lock, open the ledger and begin a run in it, and its proof. Raises kind config (exit 2) when
@@ -145,6 +150,7 @@ local function finish_records(run, code, e)
 	local status = status_of(run, code, e)
 	local recorded = status == "interrupted" and exits.interrupted[host.signal()] or code
 	finish(run, status, recorded)
+	if not run.prover then return code end -- what stands in the way of one ended the run
 	local _, failed = err.try(run.prover.finish, run.prover, run, { status = status, exit = recorded })
 	if not failed then return code end
 	log.error("the proof of this run could not be written (%s)", failed.message)

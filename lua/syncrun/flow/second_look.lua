@@ -26,7 +26,7 @@ local function judge_again(target, expected, found, at)
 		local alive = target.judge:alive(found, list)
 		if #alive == 1 then target:amend(expected, i, found, alive[1]) end
 		local verdict = target.judge:contact(expected, i, found, list)
-		target.evidence:looked_again(key, found, alive)
+		target.evidence:looked_again(expected, i, found, alive)
 		if verdict.state == "verified" then target.counts.same = target.counts.same + 1 end
 		target:note_verdict(key, verdict, found)
 	end

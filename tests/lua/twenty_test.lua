@@ -8,6 +8,7 @@ local pace = require "syncrun.systems.twenty.pace"
 local ratelimit = require "sandbox.twenty.ratelimit"
 local rows = require "syncrun.rows"
 local lib = require "lua.lib.twenty"
+local log = require "syncrun.log"
 local t = require "syncrun.test"
 local task = require "syncrun.task"
 local time = require "syncrun.time"
@@ -106,6 +107,34 @@ test("a server that ignores isUnique is refused with a clear word", function()
 		t.eq(left[2], "field person.nameNormalized is missing")
 		t.eq(#fields, 4) -- nothing but the key was made
 	end)
+end)
+
+test("fields are made four at a time after the key, and each is told as it is made", function()
+	local fields, under_way, most, told = json.array {}, 0, 0, {}
+	for _, name in ipairs { "name", "emails", "phones" } do
+		fields[#fields + 1] = { id = name, name = name, isActive = true, isUnique = false,
+			type = ({ name = "FULL_NAME", emails = "EMAILS", phones = "PHONES" })[name] }
+	end
+	local info = log.info
+	log.info = function(format, ...) told[#told + 1] = format:format(...) end
+	local ok, e = pcall(scripted, function(req)
+		if req.method == "GET" then return person_object(fields) end
+		local input = json.decode(req.body)
+		under_way = under_way + 1
+		most = math.max(most, under_way)
+		task.sleep(0.01)
+		under_way = under_way - 1
+		fields[#fields + 1] = { id = input.name, name = input.name, type = input.type, isActive = true,
+			isUnique = input.isUnique or false, options = input.options }
+		return { status = 201, json = { data = { createOneField = fields[#fields] } } }
+	end, function(target)
+		for _, made in ipairs(target:setup(true)) do t.ok(made.done, made.what) end
+		t.eq(target:check(), {})
+	end)
+	log.info = info
+	t.ok(ok, tostring(e))
+	t.eq(most, 4)
+	t.eq({ #told, told[1] }, { #fields - 3, "CRM: field person.contactId made (TEXT, unique)" })
 end)
 
 test("the bare metadata format is read too", function()

@@ -129,7 +129,7 @@ function System:setup(apply)
 	local problems = self:check()
 	for _, problem in ipairs(problems) do problem.done = false end
 	if apply and #problems > 0 then
-		metadata.apply(self.client, self.columns, problems)
+		metadata.apply(self.client, self.columns, problems, function(what) log.info("%s: %s", self.label, what) end)
 		self.person = nil
 	end
 	return problems

@@ -3,10 +3,12 @@
 local err = require "syncrun.err"
 local json = require "syncrun.json"
 local names = require "syncrun.systems.twenty.names"
+local task = require "syncrun.task"
 
 local M = {}
 
 local COLOURS = { "green", "turquoise", "sky", "blue", "purple", "pink", "red", "orange", "yellow", "gray" }
+local AT_ONCE = 4 -- fields that are made at once
 local COMPOSITE = { FULL_NAME = true, EMAILS = true, PHONES = true } -- standard ones; nobody makes them for us
 
 ---@class syncrun.TwentyPerson
@@ -213,10 +215,10 @@ end
 
 -- ---- making it
 
--- Make one; its words then say what was done, or why not.
-local function make(client, problem)
+-- Make one; its words then say what was done, or why not, and are shown at once.
+local function make(client, problem, show)
 	local request = problem.request
-	if not request then return end
+	if not request or problem.done then return end
 	local doc, e = err.try(client.metadata, client, request.method, request.path, { json = request.json })
 	if doc then
 		problem.what, problem.done = problem.made, true
@@ -225,6 +227,7 @@ local function make(client, problem)
 	else
 		err.raise(e)
 	end
+	show(problem.what)
 end
 
 -- Did the server do what it said it did? It may ignore a wish.
@@ -241,20 +244,20 @@ local function verify(client, columns, problems)
 	end
 end
 
---- Make what is missing, the key first: without a unique one nothing else is made. Then look whether it is there.
+--- Make what is missing, the key first: without a unique one nothing else is made; then four at a time, for each takes up
+--- to a second. Then look whether it is there.
 ---@param client syncrun.TwentyClient
 ---@param columns syncrun.TwentyColumn[] the key first
 ---@param problems table[]
-function M.apply(client, columns, problems)
+---@param show fun(what: string) told of each as soon as it is made, or cannot be
+function M.apply(client, columns, problems, show)
 	local first = problems[1]
 	if first.field == columns[1].twenty then
-		make(client, first)
+		make(client, first, show)
 		verify(client, columns, { first })
 		if not first.done then return end
 	end
-	for _, problem in ipairs(problems) do
-		if not problem.done then make(client, problem) end
-	end
+	task.map(problems, { limit = AT_ONCE }, function(problem) make(client, problem, show) end)
 	verify(client, columns, problems)
 end
 

@@ -4,7 +4,7 @@ local address = require "syncrun.url"
 local err = require "syncrun.err"
 local client = require "syncrun.systems.twenty.client"
 local fields = require "syncrun.systems.twenty.fields"
-local foresight = require "syncrun.systems.twenty.foresight"
+local look_ahead = require "syncrun.systems.twenty.look_ahead"
 local log = require "syncrun.log"
 local metadata = require "syncrun.systems.twenty.metadata"
 local probe = require "syncrun.systems.twenty.probe"
@@ -197,9 +197,9 @@ end
 --- look:finish() returns what is refused, by key, and look:commit() is called when it is going to be written.
 ---@param spool syncrun.Snapshot
 ---@param o { by_key: boolean, is_ours: (fun(key: string): boolean)? }
----@return syncrun.TwentyForesight
+---@return syncrun.TwentyLookAhead
 function System:foresee(spool, o)
-	local look = foresight.new { spool = spool, name = self.name, key = self.columns[1].name, email = self.writer.email,
+	local look = look_ahead.new { spool = spool, name = self.name, key = self.columns[1].name, email = self.writer.email,
 		settings = self.settings, is_ours = o.is_ours, by_key = o.by_key,
 		holders = function(emails) return self.reader:holders(emails) end }
 	function look.finish()

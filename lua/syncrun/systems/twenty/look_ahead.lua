@@ -7,7 +7,7 @@ local sql = require "syncrun.systems.sql"
 
 local M = {}
 
----@class syncrun.TwentyForesight
+---@class syncrun.TwentyLookAhead
 local Look = {}
 Look.__index = Look
 
@@ -23,7 +23,7 @@ local CONTENDED = "SELECT email FROM twenty_change WHERE email <> '' GROUP BY em
 --- Look at a run. Settings: duplicate_email ("reject", "additional"), adopt, revive ("all", "ours", "never").
 ---@param o { spool: syncrun.Snapshot, name: string, key: string, email: table?, settings: table,
 ---           is_ours: fun(key: string): boolean, by_key: boolean, holders: fun(emails: string[]): syncrun.Rows }
----@return syncrun.TwentyForesight
+---@return syncrun.TwentyLookAhead
 function M.new(o)
 	local self = setmetatable({ refused = {}, demoted = {}, adopted = {}, givers = {} }, Look)
 	for name, value in pairs(o) do self[name] = value end

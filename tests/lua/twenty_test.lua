@@ -623,32 +623,53 @@ test("a limit that never lifts ends with the budget", function()
 		end, { limit_budget = 0.05 })
 end)
 
--- Calls of so many seconds each, one after the other on a simulated clock, against the sandbox's own limiter.
-local function simulate(calls, seconds)
-	local mono, sleep, clock = time.mono, task.sleep, 1000.0
+-- Calls of so many seconds each, one after the other on a simulated clock, against the sandbox's own limiter (100 a minute
+-- unless it is told): the time they take, and how many are refused.
+local function simulate(calls, seconds, tokens)
+	local mono, sleep, clock, refused = time.mono, task.sleep, 1000.0, 0
 	time.mono = function() return clock end
 	task.sleep = function(wait) clock = clock + wait end
 	local ok, e = pcall(function()
-		local limiter = ratelimit.new(false, { tokens = 100, window_ms = 60000 })
+		local limiter = ratelimit.new(false, { tokens = tokens or 100, window_ms = 60000 })
 		local own = pace.new { tokens = 95, every = 0.61 }
 		for _ = 1, calls do
 			own:take()
-			limiter()
+			local through, why = pcall(limiter)
+			while not through do
+				refused = refused + 1
+				own:refused(why.message)
+				own:take()
+				through, why = pcall(limiter)
+			end
 			clock = clock + seconds()
 		end
 	end)
 	time.mono, task.sleep = mono, sleep
 	if not ok then error(e, 0) end
-	return clock - 1000
+	return clock - 1000, refused
 end
 
+test("a lower limit (Twenty Cloud's 50, or 5) is learned from its first refusal", function()
+	for _, tokens in ipairs { 50, 5 } do
+		local every = 60 / tokens
+		local took, refused = simulate(200, function() return 0.2 end, tokens)
+		t.eq(refused, 1, tokens .. " a minute")
+		t.ok(took <= tokens * 0.2 + (200 - tokens + 2) * every * 1.02, ("%d a minute: %g s"):format(tokens, took))
+	end
+end)
+
 test("the pace keeps to the server's rule: no call is refused, and none waits without need", function()
-	t.ok(simulate(95, function() return 0 end) == 0)
-	t.ok(simulate(195, function() return 0 end) < 62)
-	t.ok(simulate(400, function() return 0.5 end) < 400 * 0.62) -- closer than a token's time: never refilled
-	t.ok(simulate(400, function() return 0.7 end) < 400 * 0.71)
+	local function check(calls, seconds, most)
+		local took, refused = simulate(calls, seconds)
+		t.eq(refused, 0)
+		t.ok(took <= most, ("%d calls took %g s"):format(calls, took))
+	end
+	check(95, function() return 0 end, 0)
+	check(195, function() return 0 end, 62)
+	check(400, function() return 0.5 end, 400 * 0.62) -- closer than a token's time: never refilled
+	check(400, function() return 0.7 end, 400 * 0.71)
 	math.randomseed(7)
-	simulate(1000, function() return math.random() * 1.5 end)
+	check(1000, function() return math.random() * 1.5 end, 1000)
 end)
 
 test("20,000 new people: 103 calls that are announced, and a set-up and a look before them", function()

@@ -13,6 +13,8 @@ local ROLLBACK_TIMEOUT = 10
 ---@field timeout number? seconds to connect in (10)
 ---@field query_timeout number? seconds for each wait on the server; none unless given
 ---@field name string? what messages call this server ("postgres")
+---@field insecure boolean? to another machine without TLS too, where the server has none; else sslmode "prefer" and "allow"
+---  become "require" there (sslmode=disable is taken at its word)
 ---@field application_name string? as the server's pg_stat_activity shows it, unless the URI has one ("syncrun")
 
 ---@class syncrun.postgres.Result
@@ -63,7 +65,8 @@ end
 function M.connect(uri, options)
 	local o = options or {}
 	local name = o.name or "postgres"
-	return handle(c.connect(uri, name, o.application_name or "syncrun", o.timeout or 10), name, o.query_timeout, 0)
+	local conn = c.connect(uri, name, o.application_name or "syncrun", o.timeout or 10, o.insecure)
+	return handle(conn, name, o.query_timeout, 0)
 end
 
 --- What a URI or keyword string says, without connecting; every password in it is a secret from now on. Raises kind
@@ -296,6 +299,12 @@ end
 ---@return boolean
 function Connection:is_open()
 	return self.conn:status() ~= "closed"
+end
+
+--- Whether what is sent can be read on its way: it goes to another machine, without TLS.
+---@return boolean
+function Connection:is_exposed()
+	return self.conn:is_exposed()
 end
 
 --- Close it; a statement under way is cancelled. Closing twice is legal. Not for the handle of a transaction.

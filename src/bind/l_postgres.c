@@ -18,7 +18,7 @@
 
 #define HANDLE_META "syncrun.postgres.connection"
 
-enum { CHUNK_SIZE = 65536, CONNECT_HANDLE_AT = 5 };
+enum { CHUNK_SIZE = 65536, CONNECT_HANDLE_AT = 6 };
 
 struct handle {
 	struct pg *pg;
@@ -182,6 +182,13 @@ static int handle_status(lua_State *L)
 	return 1;
 }
 
+// handle:is_exposed() -> boolean: to another machine without TLS
+static int handle_is_exposed(lua_State *L)
+{
+	lua_pushboolean(L, pg_is_exposed(check(L)->pg));
+	return 1;
+}
+
 // ---- connect ----
 
 static enum pg_step step_connect(struct pg_op *o, struct err *err)
@@ -213,11 +220,13 @@ static struct handle *handle_push(lua_State *L)
 	return h;
 }
 
-// connect(uri, name, application_name, timeout) -> handle
+// connect(uri, name, application_name, timeout, insecure) -> handle
 static int l_connect(lua_State *L)
 {
-	struct pg_options options = {
-		.uri = luaL_checkstring(L, 1), .name = luaL_checkstring(L, 2), .application_name = luaL_checkstring(L, 3)};
+	struct pg_options options = {.uri = luaL_checkstring(L, 1),
+		.name = luaL_checkstring(L, 2),
+		.application_name = luaL_checkstring(L, 3),
+		.insecure = lua_toboolean(L, 5)};
 	double seconds = luaL_optnumber(L, 4, -1);
 	struct handle *h;
 	struct pg_op *o;
@@ -743,11 +752,11 @@ int luaopen_syncrun_postgres(lua_State *L)
 {
 	static const luaL_Reg functions[] = {{"connect", l_connect}, {"bytes", l_pg_bytes}, {"text_array", l_pg_text_array},
 		{"check_columns", l_check_columns}, {"describe", l_describe}, {"is_meant", l_is_meant}, {NULL, NULL}};
-	static const luaL_Reg methods[] = {{"close", handle_close}, {"status", handle_status}, {"query", l_query},
-		{"script", l_script}, {"pipeline", l_pipeline}, {"write_rows", l_write_rows}, {"stream", l_stream},
-		{"next_row", l_next_row}, {"skip", l_skip}, {"copy_begin", l_copy_begin}, {"copy_put", l_copy_put},
-		{"copy_end", l_copy_end}, {"copy_get", l_copy_get}, {"copy_page", l_copy_page}, {"__gc", handle_gc},
-		{"__close", handle_close}, {NULL, NULL}};
+	static const luaL_Reg methods[] = {{"close", handle_close}, {"status", handle_status},
+		{"is_exposed", handle_is_exposed}, {"query", l_query}, {"script", l_script}, {"pipeline", l_pipeline},
+		{"write_rows", l_write_rows}, {"stream", l_stream}, {"next_row", l_next_row}, {"skip", l_skip},
+		{"copy_begin", l_copy_begin}, {"copy_put", l_copy_put}, {"copy_end", l_copy_end}, {"copy_get", l_copy_get},
+		{"copy_page", l_copy_page}, {"__gc", handle_gc}, {"__close", handle_close}, {NULL, NULL}};
 
 	if (luaL_newmetatable(L, HANDLE_META)) {
 		luaL_setfuncs(L, methods, 0);

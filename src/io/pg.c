@@ -41,6 +41,7 @@ struct pg {
 	struct pg_uri *uri;
 	struct resolve *resolve; // of those of its hosts that need it, in their order
 	bool resolved;
+	bool insecure, away, forced; // away: a host is another machine; forced: TLS is, by us
 	// While a statement runs:
 	bool lost, pipeline;
 	size_t answered;  // statements of the pipeline that are done
@@ -130,6 +131,12 @@ bool pg_is_open(const struct pg *pg)
 bool pg_is_idle(const struct pg *pg)
 {
 	return pg->state == IDLE;
+}
+
+bool pg_is_exposed(const struct pg *pg)
+{
+	return pg_is_open(pg) && !PQsslInUse(pg->conn) && PQhostaddr(pg->conn) != NULL &&
+		   !pg_uri_is_local(PQhostaddr(pg->conn));
 }
 
 const char *pg_name(const struct pg *pg)
@@ -253,9 +260,33 @@ static void pair_add(struct pairs *pairs, const char *key, const char *value)
 	}
 }
 
-static bool is_replaced(const char *keyword, bool hosts)
+static bool may_go_in_clear(const char *sslmode)
 {
-	if (strcmp(keyword, "client_encoding") == 0)
+	return sslmode != NULL && (strcmp(sslmode, "prefer") == 0 || strcmp(sslmode, "allow") == 0);
+}
+
+// What a service file says is known only to a connection that has begun; nothing was sent on it yet.
+static bool check_service(struct pg *pg, struct err *err)
+{
+	PQconninfoOption *used = pg_uri_given(pg->uri, "service") != NULL && !pg->insecure ? PQconninfo(pg->conn) : NULL;
+	bool clear = false, away = false;
+
+	for (const PQconninfoOption *o = used; o != NULL && o->keyword != NULL; o++) {
+		clear = clear || (strcmp(o->keyword, "sslmode") == 0 && may_go_in_clear(o->val));
+		away = away || (strncmp(o->keyword, "host", 4) == 0 && o->val != NULL && strcmp(o->val, "localhost") != 0 &&
+						   !pg_uri_is_local(o->val));
+	}
+	PQconninfoFree(used);
+	return !clear || !away ||
+		   err_set(err, ERR_CONFIG, "tls",
+			   "the service of '%s' is on another machine and has no sslmode; write sslmode=require, or disable, into "
+			   "it",
+			   pg->name);
+}
+
+static bool is_replaced(const struct pg *pg, const char *keyword, bool hosts)
+{
+	if (strcmp(keyword, "client_encoding") == 0 || (pg->forced && strcmp(keyword, "sslmode") == 0))
 		return true;
 	return hosts && (strcmp(keyword, "host") == 0 || strcmp(keyword, "hostaddr") == 0 || strcmp(keyword, "port") == 0);
 }
@@ -266,14 +297,17 @@ static bool start_libpq(struct pg *pg, const struct buf *hosts, struct err *err)
 	struct pairs pairs = {.n = 0};
 	const char *keyword, *value;
 
+	pg->forced = pg->away && !pg->insecure && may_go_in_clear(pg_uri_get(pg->uri, "sslmode"));
 	for (size_t i = 0; pg_uri_option(pg->uri, i, &keyword, &value); i++)
-		if (!is_replaced(keyword, hosts != NULL))
+		if (!is_replaced(pg, keyword, hosts != NULL))
 			pair_add(&pairs, keyword, value);
 	if (hosts != NULL) {
 		pair_add(&pairs, "host", hosts[0].data);
 		pair_add(&pairs, "hostaddr", hosts[1].data);
 		pair_add(&pairs, "port", hosts[2].data);
 	}
+	if (pg->forced)
+		pair_add(&pairs, "sslmode", "require");
 	pair_add(&pairs, "client_encoding", "UTF8");
 	pair_add(&pairs, "fallback_application_name", pg->application);
 	if (pg_uri_given(pg->uri, "gssencmode") == NULL)
@@ -287,7 +321,7 @@ static bool start_libpq(struct pg *pg, const struct buf *hosts, struct err *err)
 		redact_add(PQpass(pg->conn), strlen(PQpass(pg->conn))); // it may be of a password or service file
 	pg->state = CONNECTING;
 	pg->events = POLLOUT;
-	return true;
+	return check_service(pg, err);
 }
 
 static bool put_item(struct buf *list, const char *item)
@@ -311,9 +345,12 @@ static bool expand_hosts(struct pg *pg, struct buf lists[3])
 	for (size_t i = 0; i < n; i++) {
 		if (!hosts[i].lookup && !put_host(lists, &hosts[i], ""))
 			return false;
-		for (size_t k = 0; hosts[i].lookup && resolve_address(pg->resolve, looked_up, k, address, sizeof address); k++)
+		for (size_t k = 0; hosts[i].lookup && resolve_address(pg->resolve, looked_up, k, address, sizeof address);
+			 k++) {
 			if (!put_host(lists, &hosts[i], address))
 				return false;
+			pg->away = pg->away || !pg_uri_is_local(address);
+		}
 		looked_up += hosts[i].lookup;
 	}
 	return true;
@@ -369,6 +406,7 @@ static bool begin(struct pg *pg, const char *text, struct err *err)
 	if (pg->uri == NULL)
 		return false;
 	snprintf(pg->where, sizeof pg->where, "%s", pg_uri_where(pg->uri));
+	pg->away = pg_uri_leads_away(pg->uri);
 	hosts = pg_uri_hosts(pg->uri, &nhosts);
 	for (size_t i = 0; i < nhosts; i++)
 		if (hosts[i].lookup)
@@ -390,6 +428,7 @@ bool pg_connect(struct pg *pg, const struct pg_options *options, struct err *err
 	snprintf(pg->name, sizeof pg->name, "%s", options->name);
 	snprintf(pg->application, sizeof pg->application, "%s", options->application_name);
 	pg->where[0] = '\0';
+	pg->insecure = options->insecure;
 	pg->resolved = pg->lost = pg->pipeline = false;
 	err_clear(&pg->first);
 	pg->state = RESOLVING;
@@ -414,7 +453,7 @@ static const char *find_sqlstate(const char *text, char state[SQLSTATE_LEN + 1])
 	return NULL;
 }
 
-static const char *connect_hint(const char *state, const char *cause)
+static const char *connect_hint(const struct pg *pg, const char *state, const char *cause)
 {
 	if (strncmp(state, "28", 2) == 0)
 		return "check the user and the password";
@@ -422,6 +461,10 @@ static const char *connect_hint(const char *state, const char *cause)
 		return "check the name of the database";
 	if (strcmp(state, "53300") == 0)
 		return "the server has no connection left, try later";
+	if (pg->forced && strstr(cause, "SSL was required") != NULL)
+		return "to another machine TLS is needed: switch it on in the server, or, where the network between is "
+			   "trusted, "
+			   "set insecure = true for this system in the config file, or sslmode=disable in the URI";
 	if (strstr(cause, "no password supplied") != NULL)
 		return "give one in the URI (user:password@host), in PGPASSWORD or in ~/.pgpass";
 	if (strstr(cause, "sslmode") != NULL || strstr(cause, "certificate") != NULL || strstr(cause, "SSL") != NULL)
@@ -433,7 +476,7 @@ static const char *connect_hint(const char *state, const char *cause)
 static bool is_lasting(const char *cause)
 {
 	return strstr(cause, "certificate") != NULL || strstr(cause, "sslmode") != NULL ||
-		   strstr(cause, "no password supplied") != NULL;
+		   strstr(cause, "no password supplied") != NULL || strstr(cause, "SSL was required") != NULL;
 }
 
 static enum pg_step fail_connect(struct pg *pg, struct err *err)
@@ -450,7 +493,7 @@ static enum pg_step fail_connect(struct pg *pg, struct err *err)
 	if (isupper((unsigned char)masked[0]) && islower((unsigned char)masked[1]))
 		masked[0] = (char)tolower((unsigned char)masked[0]);
 	err_set(err, ERR_POSTGRES, state[0] != '\0' ? state : "connect", "cannot connect to '%s' (%.500s; %.250s); %s",
-		pg->name, masked, pg->where, connect_hint(state, masked));
+		pg->name, masked, pg->where, connect_hint(pg, state, masked));
 	err->retryable = state[0] != '\0' ? is_retryable(state) : !is_lasting(masked);
 	close_now(pg, "it could not be opened");
 	return PG_FAIL;

@@ -27,6 +27,7 @@ struct pg_options {
 	const char *uri;              // a libpq URI or keyword string; its password is registered as a secret
 	const char *name;             // what messages call this server
 	const char *application_name; // unless the URI has one
+	bool insecure;                // to another machine without TLS, where the server has none
 };
 
 struct pg_param {
@@ -48,8 +49,10 @@ struct pg *pg_new(void);
 // Close and free; NULL is legal.
 void pg_free(struct pg *pg);
 
-// Begin to connect. Host names are looked up beside the loop, and all their addresses tried. Not handled: host names
-// that come from a service file (libpq looks those up itself, blocking) and connect_timeout (the caller's duty).
+// Begin to connect. To another machine, sslmode "prefer" (libpq's default) and "allow" become "require", unless
+// insecure: a password does not travel in the clear because a server has no TLS. sslmode=disable is taken at its word.
+// Host names are looked up beside the loop, and all their addresses tried. Not handled: host names that come from a
+// service file (libpq looks those up itself, blocking) and connect_timeout (the caller's duty).
 bool pg_connect(struct pg *pg, const struct pg_options *options, struct err *err);
 enum pg_step pg_step_connect(struct pg *pg, struct err *err); // PG_WAIT, PG_END, PG_FAIL
 
@@ -77,8 +80,9 @@ void pg_wait(struct pg *pg, void (*ready)(void *ctx), void *ctx);
 // Close. When a statement runs, also ask the server to cancel it, from a helper thread. `why` completes "the connection
 // to 'x' is closed (…)". Legal when closed.
 void pg_discard(struct pg *pg, const char *why);
-bool pg_is_open(const struct pg *pg); // connected and not lost
-bool pg_is_idle(const struct pg *pg); // open and nothing under way
+bool pg_is_open(const struct pg *pg);    // connected and not lost
+bool pg_is_idle(const struct pg *pg);    // open and nothing under way
+bool pg_is_exposed(const struct pg *pg); // open, to another machine, without TLS
 const char *pg_name(const struct pg *pg);
 // "db.example.com:5432, database 'postgres'": for messages.
 const char *pg_where(const struct pg *pg);

@@ -284,6 +284,28 @@ static bool list_hosts(struct pg_uri *uri, const char *name, struct err *err)
 	return true;
 }
 
+bool pg_uri_is_local(const char *address)
+{
+	return address[0] == '\0' || address[0] == '/' || address[0] == '@' || strncmp(address, "127.", 4) == 0 ||
+		   strcmp(address, "::1") == 0 || strncasecmp(address, "::ffff:127.", 11) == 0;
+}
+
+bool pg_uri_leads_away(const struct pg_uri *uri)
+{
+	const char *addresses = pg_uri_get(uri, "hostaddr");
+	char address[PG_HOST_SIZE];
+
+	for (size_t i = 0; i < uri->nhosts; i++) {
+		const char *where = uri->hosts[i].host;
+
+		if (addresses != NULL && list_item(addresses, i, address, sizeof address) && address[0] != '\0')
+			where = address;
+		if (!uri->hosts[i].lookup && !pg_uri_is_local(where))
+			return true;
+	}
+	return false;
+}
+
 static void describe(struct pg_uri *uri)
 {
 	const char *dbname = pg_uri_get(uri, "dbname");

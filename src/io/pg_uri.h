@@ -31,6 +31,10 @@ const char *pg_uri_schema(const struct pg_uri *uri);
 const char *pg_uri_get(const struct pg_uri *uri, const char *keyword);
 // The same, of the text alone.
 const char *pg_uri_given(const struct pg_uri *uri, const char *keyword);
+// Is this address (digits, or a socket's folder) on this machine, so that nothing leaves it?
+bool pg_uri_is_local(const char *address);
+// Does one of the hosts that need no lookup stand on another machine?
+bool pg_uri_leads_away(const struct pg_uri *uri);
 // Option i of the text, from 0; false when there are no more.
 bool pg_uri_option(const struct pg_uri *uri, size_t i, const char **keyword, const char **value);
 // Is the text meant for libpq: postgres://, postgresql://, or one that begins with a keyword of libpq and "="?

@@ -6,6 +6,7 @@ local postgres = require "syncrun.postgres"
 local twenty = require "syncrun.systems.twenty.settings"
 local url = require "syncrun.url"
 
+local INSECURE = { types = { "boolean" } } -- Postgres: without TLS to another machine, where the server has none
 local TABLE = { types = { "text" }, filled = true }
 
 -- A connection string as it may be shown.
@@ -73,18 +74,19 @@ return {
 		absent = "TWENTY_API_URL is not set", words = { "twenty" }, ours = "TWENTY", configured = with_url,
 	},
 	supabase = {
-		settings = { url = { types = { "text" } }, table = TABLE, schema = { types = { "text" }, filled = true } },
+		settings = { url = { types = { "text" } }, table = TABLE, schema = { types = { "text" }, filled = true },
+			insecure = INSECURE },
 		variables = { url = { "SUPABASE_DB_URL" } },
-		addresses = { url = shown }, kept = { "table", "schema" },
+		addresses = { url = shown }, kept = { "table", "schema", "insecure" },
 		absent = "SUPABASE_DB_URL is not set", words = { "supabase" }, ours = "SUPABASE", configured = with_url,
 	},
 	local_db = {
 		settings = {
 			path = { types = { "text" }, filled = true }, table = TABLE,
-			lock_wait = { types = { "number" }, min = 0 }, -- seconds
+			insecure = INSECURE, lock_wait = { types = { "number" }, min = 0 }, -- seconds
 		},
 		variables = { path = { "LOCAL_DB" } },
-		addresses = { path = shown_place }, kept = { "table", "lock_wait" },
+		addresses = { path = shown_place }, kept = { "table", "lock_wait", "insecure" },
 		absent = "LOCAL_DB is off", words = { "local", "local_db" }, configured = local_file,
 	},
 }

@@ -2,6 +2,7 @@
 --- Nothing of a session is used (no SET, no named statements): it works behind a transaction pooler.
 local catalog = require "syncrun.systems.postgres.catalog"
 local err = require "syncrun.err"
+local log = require "syncrun.log"
 local postgres = require "syncrun.postgres"
 local preflight = require "syncrun.systems.postgres.preflight"
 local rows = require "syncrun.rows"
@@ -34,14 +35,15 @@ local function place_of(config)
 end
 
 --- A system over one table.
----@param config { url: string, table: string?, schema: string?, label: string?, name: string?, page_rows: integer? }
+---@param config { url: string, insecure: boolean?, table: string?, schema: string?, label: string?, name: string?,
+--- page_rows: integer? }
 ---@param mapping syncrun.Mapping
 ---@return syncrun.PostgresSystem
 function M.new(config, mapping)
 	local schema, name = place_of(config)
 	local self = setmetatable({
 		kind = "postgres", name = config.name or "postgres", label = config.label or "Supabase", ordered = true,
-		url = config.url, schema_name = schema, table_name = name,
+		url = config.url, insecure = config.insecure, schema_name = schema, table_name = name,
 		page_rows = config.page_rows or 1000,
 		limits = { rows = 1000, bytes = 8 * 2 ^ 20 },
 		columns = sql.columns(mapping, "postgres", steps_for),
@@ -54,13 +56,22 @@ function M.new(config, mapping)
 	return self
 end
 
+-- Said once: it is what the settings ask for.
+local function warn_of_clear_text(self, db)
+	if self.warned or not db:is_exposed() then return end
+	self.warned = true
+	log.warn("%s: the connection is not encrypted (%s); who stands on its way reads every contact, and may read the "
+		.. "password", self.label, self.insecure and "insecure = true" or "sslmode=disable")
+end
+
 -- One connection for statements, a further one for each scan: a scan streams while batches are written.
 local function connect(self)
-	local db, e = err.try(postgres.connect, self.url, { name = self.label })
+	local db, e = err.try(postgres.connect, self.url, { name = self.label, insecure = self.insecure })
 	if not db then
 		e.exit = e.kind == "config" and 2 or 3
 		err.raise(e)
 	end
+	warn_of_clear_text(self, db)
 	return db
 end
 

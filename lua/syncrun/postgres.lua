@@ -295,6 +295,14 @@ function Connection:write_rows(sql, rows, from, to)
 	return self.conn:write_rows(self.query_timeout, sql, rows, from, to)
 end
 
+--- The text as an SQL literal, for what takes no parameters (COPY): made by libpq, whatever the server's settings on
+--- backslashes. Raises kind usage for a text with a NUL byte or that is not UTF-8.
+---@param text string
+---@return string
+function Connection:literal(text)
+	return self.conn:literal(text)
+end
+
 --- Whether it can be used: connected, not lost, not closed.
 ---@return boolean
 function Connection:is_open()

@@ -189,6 +189,21 @@ static int handle_is_exposed(lua_State *L)
 	return 1;
 }
 
+// handle:literal(text) -> SQL literal
+static int handle_literal(lua_State *L)
+{
+	struct handle *h = check(L);
+	size_t len;
+	const char *text = luaL_checklstring(L, 2, &len);
+	struct buf *out = pg_param_push(L, 0);
+	struct err err;
+
+	if (!pg_literal(h->pg, text, len, out, &err))
+		return err_raise(L, &err);
+	lua_pushlstring(L, out->data, out->len);
+	return 1;
+}
+
 // ---- connect ----
 
 static enum pg_step step_connect(struct pg_op *o, struct err *err)
@@ -753,10 +768,11 @@ int luaopen_syncrun_postgres(lua_State *L)
 	static const luaL_Reg functions[] = {{"connect", l_connect}, {"bytes", l_pg_bytes}, {"text_array", l_pg_text_array},
 		{"check_columns", l_check_columns}, {"describe", l_describe}, {"is_meant", l_is_meant}, {NULL, NULL}};
 	static const luaL_Reg methods[] = {{"close", handle_close}, {"status", handle_status},
-		{"is_exposed", handle_is_exposed}, {"query", l_query}, {"script", l_script}, {"pipeline", l_pipeline},
-		{"write_rows", l_write_rows}, {"stream", l_stream}, {"next_row", l_next_row}, {"skip", l_skip},
-		{"copy_begin", l_copy_begin}, {"copy_put", l_copy_put}, {"copy_end", l_copy_end}, {"copy_get", l_copy_get},
-		{"copy_page", l_copy_page}, {"__gc", handle_gc}, {"__close", handle_close}, {NULL, NULL}};
+		{"is_exposed", handle_is_exposed}, {"literal", handle_literal}, {"query", l_query}, {"script", l_script},
+		{"pipeline", l_pipeline}, {"write_rows", l_write_rows}, {"stream", l_stream}, {"next_row", l_next_row},
+		{"skip", l_skip}, {"copy_begin", l_copy_begin}, {"copy_put", l_copy_put}, {"copy_end", l_copy_end},
+		{"copy_get", l_copy_get}, {"copy_page", l_copy_page}, {"__gc", handle_gc}, {"__close", handle_close},
+		{NULL, NULL}};
 
 	if (luaL_newmetatable(L, HANDLE_META)) {
 		luaL_setfuncs(L, methods, 0);

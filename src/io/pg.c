@@ -926,3 +926,22 @@ bool pg_bytea_append(struct buf *out, const char *text)
 	PQfreemem(bytes);
 	return ok;
 }
+
+// ---- literals ----
+
+bool pg_literal(struct pg *pg, const char *text, size_t len, struct buf *out, struct err *err)
+{
+	char *literal;
+	bool ok;
+
+	if (!pg_is_open(pg))
+		return refuse(pg, err);
+	if (memchr(text, '\0', len) != NULL)
+		return err_set(err, ERR_USAGE, "literal", "a text with a NUL byte is no literal of '%s'", pg->name);
+	literal = PQescapeLiteral(pg->conn, text, len);
+	if (literal == NULL)
+		return err_set(err, ERR_USAGE, "literal", "a text that is not UTF-8 is no literal of '%s'", pg->name);
+	ok = buf_puts(out, literal) || err_no_memory(err);
+	PQfreemem(literal);
+	return ok;
+}

@@ -84,6 +84,9 @@ bool pg_is_open(const struct pg *pg);    // connected and not lost
 bool pg_is_idle(const struct pg *pg);    // open and nothing under way
 bool pg_is_exposed(const struct pg *pg); // open, to another machine, without TLS
 const char *pg_name(const struct pg *pg);
+// Append the text as an SQL literal, by libpq, which knows this connection's settings on backslashes. Err (usage) for a
+// text that is not UTF-8 or holds a NUL, and on a closed connection.
+bool pg_literal(struct pg *pg, const char *text, size_t len, struct buf *out, struct err *err);
 // "db.example.com:5432, database 'postgres'": for messages.
 const char *pg_where(const struct pg *pg);
 

@@ -8,6 +8,7 @@ local preflight = require "syncrun.systems.postgres.preflight"
 local rows = require "syncrun.rows"
 local shared = require "syncrun.systems.postgres.shared"
 local sql = require "syncrun.systems.sql"
+local writer = require "syncrun.systems.postgres.writer"
 
 local M = {}
 
@@ -46,7 +47,7 @@ function M.new(config, mapping)
 		url = config.url, insecure = config.insecure, schema_name = schema, table_name = name,
 		page_rows = config.page_rows or 1000,
 		limits = { rows = 1000, bytes = 8 * 2 ^ 20 },
-		columns = sql.columns(mapping, "postgres", steps_for),
+		columns = sql.columns(mapping, "postgres", steps_for), statements = {},
 	}, System)
 	self.table = sql.name(self.schema_name) .. "." .. sql.name(self.table_name)
 	self.title = self.schema_name .. "." .. self.table_name
@@ -144,19 +145,25 @@ function System:scan()
 	end
 end
 
+-- COPY takes no parameters. No key there holds a NUL.
+local function literals(db, keys)
+	local list = {}
+	for _, key in ipairs(keys) do
+		if not key:find "%z" then list[#list + 1] = db:literal(key) end
+	end
+	return table.concat(list, ",")
+end
+
 --- The rows of these keys.
 ---@param keys string[]
 ---@return syncrun.Rows
 function System:fetch(keys)
-	local literals = {}
-	for i, key in ipairs(keys) do literals[i] = "'" .. key:gsub("'", "''") .. "'" end
 	local key = sql.name(self.columns[1].name)
-	if #keys == 0 then return rows.new(self.schema) end
-	-- COPY takes no parameters; standard-conforming literals, with backslashes plain, are the default since 9.1
-	local text = ("SELECT %s FROM %s WHERE %s::text IN (%s) ORDER BY %s::text COLLATE \"C\""):format(
-		sql.list(self.columns, select_list), self.table, key, table.concat(literals, ","), key)
 	return shared_of(self):read(function(db)
-		local result = rows.new(self.schema)
+		local list, result = literals(db, keys), rows.new(self.schema)
+		if list == "" then return result end
+		local text = ("SELECT %s FROM %s WHERE %s::text IN (%s) ORDER BY %s::text COLLATE \"C\""):format(
+			sql.list(self.columns, select_list), self.table, key, list, key)
 		for page in db:scan_rows(text, self.schema, self.page_rows) do
 			for i = 1, #page do result:append(page, i) end
 		end
@@ -164,42 +171,20 @@ function System:fetch(keys)
 	end)
 end
 
-local function cast(column, i)
-	if i == 1 or column.type == "text" then return "x." .. sql.name(column.name) end
-	return ("x.%s::%s"):format(sql.name(column.name), preflight.TYPES[column.type][1])
-end
-
-local function write_statement(self, mode)
-	local written = sql.written(self.columns, "create")
-	return ("INSERT INTO %s (%s) SELECT %s FROM unnest(%s) AS x(%s) %s RETURNING 1"):format(
-		self.table, sql.list(written), sql.list(written, cast),
-		sql.list(written, function(_, i) return ("$%d::text[]"):format(i) end), sql.list(written),
-		sql.on_conflict(self.columns, mode))
-end
-
--- SQLSTATE classes that speak of the rows themselves: data, integrity, check option; program limits.
-local REJECTS = { ["22"] = true, ["23"] = true, ["44"] = true, ["54"] = true }
-
---- Write a batch. Set-based: the whole batch is one statement, taken or refused as one.
+--- Write a batch. Set-based: the whole batch is one statement, taken or refused as one; rows that it did not take without
+--- an error are rejected.
 ---@param batch { rows: syncrun.Rows }
 ---@param mode "create"|"update"
 ---@return { state: string, reason: string? }[]
 function System:write(batch, mode)
 	local page = batch.rows
-	self.statements = self.statements or {}
-	self.statements[mode] = self.statements[mode] or write_statement(self, mode)
+	self.statements[mode] = self.statements[mode] or writer.statement(self, mode)
 	local result, e = err.try(with_database, self, function(db)
 		return db:write_rows(self.statements[mode], page)
 	end)
-	if not result then
-		e.reject = e.kind == "postgres" and REJECTS[(e.code or ""):sub(1, 2)] or false
-		e.unknown = not e.reject and (e.retryable or e.kind == "timeout")
-		err.raise(e)
-	end
-	if result.n ~= #page then
-		err.raisef("internal", "%s took %d of %d rows of a batch", self.label, result.n, #page)
-	end
-	return sql.all_written(#page)
+	if result then return writer.outcomes(self, page, result, mode) end
+	writer.mark(self, e)
+	err.raise(e)
 end
 
 --- Delete the rows of these keys.

@@ -150,6 +150,17 @@ t.test("a signed log is not continued from a head that nobody signed", function(
 	end)
 end)
 
+t.test("a log that was unsigned is signed once its key is made", function()
+	in_folder(function(dir)
+		fill(dir, 2)
+		local key = make_key(dir)
+		t.raises(run_log.open, "is not signed by", dir)
+		run_log.sign(dir)
+		t.eq(run_log.read(dir, { key }).published.size, 2)
+		t.eq(add_run(dir, "run-3"), 2)
+	end)
+end)
+
 t.test("an auditor's key, without the folder's", function()
 	in_folder(function(dir)
 		local key = make_key(dir)

@@ -174,6 +174,14 @@ function M.open(state, key_path)
 	return self
 end
 
+--- Sign the head of a log that was unsigned so far, with the key that was made for it. The caller holds the lock.
+---@param state string the folder
+function M.sign(state)
+	local self = M.read(state, {})
+	check_unpublished(self)
+	if #self.entries > 0 then publish(self) end
+end
+
 local function line_of(entry)
 	return ("%s  runs/%s/proof.json\n"):format(entry.digest, entry.id)
 end

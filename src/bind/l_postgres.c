@@ -10,9 +10,9 @@
 #include "bind/err_lua.h"
 #include "bind/l_rows.h"
 #include "bind/modules.h"
-#include "bind/pg_rows.h"
 #include "bind/pg_values.h"
 #include "bind/task.h"
+#include "data/pg_rows.h"
 #include "io/pg.h"
 #include "io/pg_uri.h"
 

@@ -10,8 +10,8 @@
 #include "bind/err_lua.h"
 #include "bind/l_rows.h"
 #include "bind/modules.h"
-#include "bind/sqlite_rows.h"
 #include "bind/task.h"
+#include "data/sqlite_rows.h"
 #include "io/crypto.h"
 #include "io/sqlite.h"
 

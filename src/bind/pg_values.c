@@ -12,7 +12,7 @@
 
 #include "base/c_locale.h"
 #include "bind/err_lua.h"
-#include "bind/pg_rows.h"
+#include "data/pg_rows.h"
 #include "io/json.h"
 
 #define PARAM_META "syncrun.postgres.param"

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "bind/pg_rows.h"
+#include "data/pg_rows.h"
 
 #define HEADER "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0"
 enum { HEADER_LEN = 19 };

@@ -1,7 +1,7 @@
 // Pages of rows from and to Postgres' binary forms: COPY … (FORMAT binary) in, text[] parameters out.
 // Pure functions of bytes and cells; no server, no Lua.
-#ifndef SYNCRUN_BIND_PG_ROWS_H
-#define SYNCRUN_BIND_PG_ROWS_H
+#ifndef SYNCRUN_DATA_PG_ROWS_H
+#define SYNCRUN_DATA_PG_ROWS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 // Pages of rows into and out of SQLite statements: cells to bound values, columns to cells. No Lua, no SQL text.
-#ifndef SYNCRUN_BIND_SQLITE_ROWS_H
-#define SYNCRUN_BIND_SQLITE_ROWS_H
+#ifndef SYNCRUN_DATA_SQLITE_ROWS_H
+#define SYNCRUN_DATA_SQLITE_ROWS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 // The record plane's fast path to SQLite: no value of a cell becomes a Lua value.
-#include "bind/sqlite_rows.h"
+#include "data/sqlite_rows.h"
 
 #include <inttypes.h>
 #include <math.h>

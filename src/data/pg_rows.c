@@ -1,7 +1,7 @@
 // COPY's binary stream to cells, and cells to text[] parameters. Knows no server and no Lua.
 //
 // Formats: "COPY / Binary Format" of the PostgreSQL manual; the types' own forms are their *_send functions'.
-#include "bind/pg_rows.h"
+#include "data/pg_rows.h"
 
 #include <errno.h>
 #include <float.h>

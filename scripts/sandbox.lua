@@ -13,10 +13,11 @@ local options = args.parse(arg, {
 		{ "contacts", type = "integer", min = 0, metavar = "N", help = "fill BigQuery with N generated contacts" },
 		{ "odd", type = "flag", help = "add contacts that some system cannot hold" },
 		{ "port-bigquery", type = "integer", min = 0, max = 65535, metavar = "PORT",
-			help = "BigQuery's port; any free one by default" },
+			help = "BigQuery's port; by default the one it had, or any free one" },
 		{ "port-twenty", type = "integer", min = 0, max = 65535, metavar = "PORT",
-			help = "Twenty's port; any free one by default" },
+			help = "Twenty's port; by default the one it had, or any free one" },
 		{ "twenty-rate", type = "string", metavar = "N/SECONDS", help = "Twenty's rate limit, or off; 100/60 by default" },
+		{ "postgres", type = "flag", help = "a private PostgreSQL too, as SUPABASE_DB_URL in DIR/env" },
 	},
 	examples = {
 		"syncrun scripts/sandbox.lua --dir /tmp/sandbox --contacts 150",

@@ -5,6 +5,8 @@ local bigquery = require "sandbox.bigquery"
 local err = require "syncrun.err"
 local file = require "syncrun.file"
 local people = require "sandbox.people"
+local ports_of = require "sandbox.ports"
+local postgres = require "sandbox.postgres"
 local task = require "syncrun.task"
 local twenty = require "sandbox.twenty"
 
@@ -58,14 +60,18 @@ local function write_env(path, entries)
 	end
 end
 
-local function announce(o, bq, tw)
-	write_env(o.dir .. "/env", {
+local function announce(o, bq, tw, uri)
+	local entries = {
 		{ "BIGQUERY_EMULATOR_HOST", bq.url },
 		{ "GOOGLE_CLOUD_PROJECT", PROJECT },
 		{ "BIGQUERY_TABLE", DATASET .. "." .. TABLE },
 		{ "TWENTY_API_URL", tw.url },
 		{ "TWENTY_API_KEY", tw.token },
-	})
+	}
+	if uri then
+		entries[#entries + 1] = { "SUPABASE_DB_URL", uri }
+	end
+	write_env(o.dir .. "/env", entries)
 	print(("sandbox ready: BigQuery %s, Twenty %s; the environment is in %s/env"):format(bq.url, tw.url, o.dir))
 	io.stdout:flush()
 end
@@ -87,46 +93,70 @@ local function at_end(fn)
 	return setmetatable({}, { __close = fn })
 end
 
-local function start_twenty(o, routes)
-	local settings = { dir = o.dir, port = o.port_twenty, rate = rate_of(o.twenty_rate), extra_routes = routes }
+local function start_twenty(o, routes, port)
+	local settings = { dir = o.dir, port = port, rate = rate_of(o.twenty_rate), extra_routes = routes }
 	if settings.rate ~= nil then
 		settings.short = false -- one limit, the one that was asked for
 	end
 	return twenty.start(settings)
 end
 
+local function start_postgres(o)
+	if not o.postgres then
+		return nil, at_end(none)
+	end
+	return postgres.start(o.dir), at_end(function()
+		postgres.stop(o.dir)
+	end)
+end
+
 local function serve(o)
 	local bq, tw
+	local ports = ports_of.open(o.dir)
 	local routes = {
 		["/_sandbox/stats"] = function()
 			return { status = 200, json = { bigquery = bq.stats(), twenty = tw.stats() } }
 		end,
 	}
-	bq = bigquery.start {
-		dir = o.dir,
-		port = o.port_bigquery,
-		project = PROJECT,
-		dataset = DATASET,
-		extra_routes = routes,
-	}
+	bq = ports:start("bigquery", o.port_bigquery, function(port)
+		return bigquery.start { dir = o.dir, port = port, project = PROJECT, dataset = DATASET, extra_routes = routes }
+	end)
 	local _ <close> = at_end(bq.stop)
-	tw = start_twenty(o, routes)
+	tw = ports:start("twenty", o.port_twenty, function(port)
+		return start_twenty(o, routes, port)
+	end)
 	local _ <close> = at_end(tw.stop)
 	local _ <close> = at_end(function()
 		os.remove(o.dir .. "/env")
 	end)
-	announce(o, bq, tw)
+	ports:save()
+	local uri, stop_postgres = start_postgres(o)
+	local _ <close> = stop_postgres
+	announce(o, bq, tw, uri)
 	task.wait_signal()
 end
 
+-- One sandbox a folder.
+local function lock(dir)
+	local held, pid = file.lock(dir .. "/lock")
+	if not held then
+		err.raise {
+			kind = "config",
+			message = ("another sandbox (pid %d) serves '%s'; stop it, or give another --dir"):format(pid, dir),
+		}
+	end
+	return held
+end
+
 ---Fill and serve a sandbox until SIGINT, SIGTERM or SIGHUP.
----@param o table {dir=, load=, contacts=, odd=, port_bigquery=, port_twenty=, twenty_rate="N/SECONDS"|"off"}
+---@param o table {dir=, load=, contacts=, odd=, port_bigquery=, port_twenty=, twenty_rate="N/SECONDS"|"off", postgres=}
 function M.run(o)
 	if o.load and (o.contacts or o.odd) then
 		err.raise { kind = "usage", message = "'--load' and '--contacts' or '--odd' exclude each other; give one" }
 	end
 	rate_of(o.twenty_rate)
 	file.make_folder(o.dir)
+	local _ <close> = lock(o.dir)
 	os.remove(o.dir .. "/env")
 	fill(o)
 	serve(o)

@@ -235,10 +235,15 @@ extras_are_listed() {
 	for system in CRM Local Supabase; do
 		expect_line "$out" "Extra in $system (not in BigQuery; listed, never deleted): 1"
 	done
-	expect_eq "$(grep -c "(ID: $gone)" "$out")" 3 "lines of the extra"
+	expect_no_text "$out" "(ID: $gone)"
+	local folder=$SYNCRUN_STATE/runs/$(ls "$SYNCRUN_STATE/runs" | tail -n 1)
+	expect_eq "$(grep -c "(ID: $gone)" "$folder/report.txt")" 3 "lines of the extra in report.txt"
+	expect_eq "$(reader jsonl "$folder/issues.jsonl" "r['kind'] == 'extra' and r['contact_id'] == '$gone' and r['system']" | sort | tr '\n' ' ')" \
+		"CRM Local Supabase " "extras in issues.jsonl"
 	expect_eq "$(fingerprint)" "$before" "what the systems hold"
 	full_sync --strict-extras
 	expect_exit 1
+	expect_eq "$(grep -c "(ID: $gone)" "$out")" 3 "lines of the extra where extras are an issue"
 	expect_eq "$(sql "select count(*) from public.contacts_master")" 537 "rows in Postgres"
 	expect_eq "$(reader total_count)" 537 "people in Twenty"
 }
@@ -249,7 +254,10 @@ deleted_during_nothing_else() {
 	full_sync
 	expect_exit 0
 	expect_line "$out" "Extra in CRM (not in BigQuery; listed, never deleted): 2"
-	expect_text "$out" "     - Hand Made (ID: none)"
+	expect_no_text "$out" "Hand Made"
+	full_sync --strict-extras
+	expect_eq "$(grep -A2 "^Extra in CRM" "$out" | tail -n 2)" "     - (ID: ${ids[33]})
+     - Hand Made (ID: none)" "who was a contact comes first"
 }
 
 story "full_sync refuses before setup and writes nothing" refused_before_set_up

@@ -120,18 +120,23 @@ local function say_totals(say, t)
 	say ""
 end
 
+-- Those that carry a key of the source first: they were contacts once; people without one were made by hand.
+local EXTRAS = [[SELECT system, k, name FROM extra WHERE ? IS NULL OR system = ?1
+	ORDER BY system, k = '', k, rowid LIMIT ?]]
+
 local function say_extras(say, snapshot, limit)
 	for row in snapshot.db:each "SELECT system, count(*) AS n FROM extra GROUP BY system ORDER BY system" do
 		say("Extra in %s (not in %s; listed, never deleted): %d", row.system, snapshot.label, row.n)
-		for extra in snapshot.db:each("SELECT k, name FROM extra WHERE system = ? ORDER BY k LIMIT ?", row.system, limit) do
+		for extra in snapshot.db:each(EXTRAS, row.system, limit) do
 			local id = extra.k == "" and "none" or M.plain(extra.k)
 			say("     - %s(ID: %s)", extra.name and M.plain(extra.name) .. " " or "", id)
 		end
-		if row.n > limit then say("  ... and %d more", row.n - limit) end
+		if row.n > limit and limit > 0 then say("  ... and %d more", row.n - limit) end
 	end
 end
 
-local function say_notes(say, snapshot, notes, limit)
+local function say_notes(say, run, limit, extras)
+	local snapshot, notes = run.snapshot, run.result.notes
 	local before = snapshot.db:one([[SELECT (SELECT count(*) FROM extra) + (SELECT count(*) FROM revived)
 		+ (SELECT count(*) FROM owned) AS n]]).n
 	if #notes == 0 and before == 0 then return end
@@ -142,7 +147,7 @@ local function say_notes(say, snapshot, notes, limit)
 			say("     - %s", (contact_line(snapshot.db, snapshot, r.pos)))
 		end
 	end
-	say_extras(say, snapshot, limit)
+	say_extras(say, snapshot, extras)
 	report_values.say_owned(say, snapshot.db)
 	say ""
 end
@@ -184,16 +189,21 @@ local function say_end(say, run, systems)
 	end
 end
 
+-- After a success the extras are one line; who they are is in the files, and where they were asked about.
+local function extras_shown(run)
+	return run.result.good and 0 or SHOWN
+end
+
 --- The validation report: totals, the two blocks, notes, and the last word.
 ---@param say fun(format: string, ...)
 ---@param run syncrun.Run
----@param limit integer? contacts a block; default ten
-function M.body(say, run, limit)
-	limit = limit or SHOWN
+---@param all boolean? every contact of a block, not ten
+function M.body(say, run, all)
+	local limit = all and math.maxinteger or SHOWN
 	say_totals(say, run.result.totals)
 	block(say, run.snapshot, "sync", "SYNC ERRORS", "❌", limit)
 	block(say, run.snapshot, "validate", "VALIDATION ISSUES", "⚠️ ", limit)
-	say_notes(say, run.snapshot, run.result.notes, limit)
+	say_notes(say, run, limit, all and limit or extras_shown(run))
 	say_end(say, run, covered(run.session.targets))
 end
 
@@ -324,7 +334,7 @@ local function write_issues(writer, run)
 		writer:write(json.encode { kind = "failed", system = row.system, phase = row.phase, reason = row.reason,
 			contacts = snapshot.total - snapshot.nbad } .. "\n")
 	end
-	for row in snapshot.db:each "SELECT system, k, name FROM extra ORDER BY system, k" do
+	for row in snapshot.db:each(EXTRAS, nil, -1) do
 		writer:write(M.line { kind = "extra", system = row.system, contact_id = row.k, name = row.name })
 	end
 end
@@ -365,7 +375,7 @@ end
 
 local function write_report(writer, run)
 	local say = lines_to(writer)
-	M.body(say, run, math.maxinteger)
+	M.body(say, run, true)
 	local source = run.session.source
 	local bill = source.bill and source:bill()
 	if bill then say("%s", bill) end

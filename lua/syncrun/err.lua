@@ -50,9 +50,16 @@ end
 ---@param value any
 ---@return syncrun.Error
 function M.traced(value)
-	local e = M.wrap(value)
+	local e = c.caught(value)
 	if not e.traceback and e.kind ~= "cancelled" then e.traceback = debug.traceback(nil, 2) end
 	return e
+end
+
+--- Raise for a call that a script got wrong: kind usage, code "call"; the message begins with the script's line. For
+--- primitives.
+---@param format string
+function M.misuse(format, ...)
+	error(c.new { kind = "usage", code = "call", message = c.where() .. format:format(...) }, 0)
 end
 
 local function results(ok, ...)

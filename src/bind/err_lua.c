@@ -56,17 +56,101 @@ int err_raise(lua_State *L, const struct err *err)
 	return lua_error(L);
 }
 
+// Whose code a chunk is: "task" of "@syncrun/task.lua" when that is a module of ours, NULL for a script's.
+static const char *own_module(lua_State *L, const char *source, char name[static 128])
+{
+	size_t len = strlen(source);
+	bool own;
+
+	if (strncmp(source, "@syncrun/", 9) != 0 || len < 14 || len - 13 >= 128 || strcmp(source + len - 4, ".lua") != 0)
+		return NULL;
+	memcpy(name, source + 9, len - 13);
+	name[len - 13] = '\0';
+	if (strcmp(name, "boot") == 0)
+		return name;
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+	lua_pushfstring(L, "syncrun.%s", luaL_gsub(L, name, "/", "."));
+	own = lua_gettable(L, -3) != LUA_TNIL;
+	lua_pop(L, 3);
+	return own ? name : NULL;
+}
+
+void err_push_where(lua_State *L)
+{
+	lua_Debug ar;
+	char name[128];
+
+	luaL_checkstack(L, 6, NULL);
+	for (int level = 0; lua_getstack(L, level, &ar); level++) {
+		const char *module;
+		lua_getinfo(L, "Sl", &ar);
+		if (ar.currentline < 0) // C
+			continue;
+		module = own_module(L, ar.source, name);
+		if (module == NULL) {
+			lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+			return;
+		}
+		if (strchr(module, '/') != NULL || strcmp(module, "boot") == 0)
+			break;
+	}
+	lua_pushliteral(L, "");
+}
+
 int err_raisef(lua_State *L, enum err_kind kind, const char *format, ...)
 {
 	struct err err;
 	va_list args;
+	size_t len = 0;
 
 	err_clear(&err);
 	err.kind = kind;
+	if (kind == ERR_USAGE) {
+		err_push_where(L);
+		len = (size_t)snprintf(err.message, sizeof err.message / 2, "%s", lua_tostring(L, -1));
+		len = len < sizeof err.message / 2 ? len : 0;
+		snprintf(err.code, sizeof err.code, "call");
+	}
 	va_start(args, format);
-	vsnprintf(err.message, sizeof err.message, format, args);
+	vsnprintf(err.message + len, sizeof err.message - len, format, args);
 	va_end(args);
 	return err_raise(L, &err);
+}
+
+// "syncrun/task.lua:10: bad argument #1 to 'sleep' (…)": the part behind the position; NULL for any other message.
+// Where a primitive is a tail call the position is the script's already, and the name says whose function it was.
+static const char *argument_error(const char *message)
+{
+	const char *bad = strstr(message, "bad argument #");
+
+	if (bad == NULL)
+		return NULL;
+	if (strncmp(message, "syncrun/", 8) == 0 && strchr(message, ' ') == bad - 1)
+		return bad;
+	return strstr(bad, " to '_syncrun.") != NULL ? bad : NULL;
+}
+
+void err_push_caught(lua_State *L, int index)
+{
+	struct err err;
+	const char *bad;
+
+	index = lua_absindex(L, index);
+	if (lua_type(L, index) == LUA_TTABLE && lua_getfield(L, index, "kind") != LUA_TNIL) {
+		lua_pop(L, 1);
+		lua_pushvalue(L, index);
+		return;
+	}
+	err_from_lua(L, index, &err);
+	bad = argument_error(err.message);
+	if (bad != NULL) {
+		err_push_where(L);
+		luaL_gsub(L, bad, "'_syncrun.", "'");
+		lua_concat(L, 2);
+		err_set(&err, ERR_USAGE, "call", "%s", lua_tostring(L, -1));
+		lua_pop(L, 1);
+	}
+	err_push(L, &err);
 }
 
 // The string field of the table at index, copied into a fixed buffer; "" when it is not a string.
@@ -125,7 +209,23 @@ static int l_is(lua_State *L)
 	return 1;
 }
 
-static const luaL_Reg functions[] = {{"new", l_new}, {"is", l_is}, {NULL, NULL}};
+// where() -> "mine.lua:12: " or ""
+static int l_where(lua_State *L)
+{
+	err_push_where(L);
+	return 1;
+}
+
+// caught(value) -> error object, in a message handler
+static int l_caught(lua_State *L)
+{
+	luaL_checkany(L, 1);
+	err_push_caught(L, 1);
+	return 1;
+}
+
+static const luaL_Reg functions[] = {
+	{"new", l_new}, {"is", l_is}, {"where", l_where}, {"caught", l_caught}, {NULL, NULL}};
 
 int luaopen_syncrun_err(lua_State *L)
 {

@@ -182,14 +182,7 @@ static bool wants_traceback(lua_State *L)
 
 int task_traceback(lua_State *L)
 {
-	struct err err;
-
-	if (lua_type(L, 1) == LUA_TTABLE && lua_getfield(L, 1, "kind") != LUA_TNIL) {
-		lua_pushvalue(L, 1);
-	} else {
-		err_from_lua(L, 1, &err);
-		err_push(L, &err);
-	}
+	err_push_caught(L, 1);
 	if (wants_traceback(L)) {
 		luaL_traceback(L, L, NULL, 1);
 		lua_setfield(L, -2, "traceback");

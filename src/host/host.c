@@ -218,11 +218,35 @@ static int exit_code_of_error(const struct err *err)
 	case ERR_CANCELLED:
 		return host.signal != 0 ? EXIT_SIGNAL + host.signal : EXIT_SCRIPT;
 	case ERR_USAGE:
+		return strcmp(err->code, "call") == 0 ? EXIT_SCRIPT : EXIT_USAGE;
 	case ERR_CONFIG:
 	case ERR_MAPPING:
 		return EXIT_USAGE;
 	default:
 		return EXIT_SCRIPT;
+	}
+}
+
+// Frames of a traceback that are ours: the library's files and C.
+static bool is_own_frame(const char *line)
+{
+	while (*line == '\t')
+		line++;
+	return strncmp(line, "syncrun/", 8) == 0 || strncmp(line, "[C]:", 4) == 0 ||
+		   strncmp(line, "(...tail calls", 14) == 0;
+}
+
+// The script's frames: what is ours says nothing to its author, unless the message itself is about our code.
+static void print_traceback(const char *message, const char *traceback)
+{
+	bool all = log_get_level() == LOG_DEBUG || strncmp(message, "syncrun/", 8) == 0, any = false;
+
+	for (const char *line = strchr(traceback, '\n'); line != NULL; line = strchr(line, '\n')) {
+		size_t len = strcspn(++line, "\n");
+		if (!all && is_own_frame(line))
+			continue;
+		fprintf(stderr, "%s%.*s\n", any ? "" : "stack traceback:\n", (int)len, line);
+		any = true;
 	}
 }
 
@@ -240,7 +264,7 @@ static int report_error(lua_State *L)
 	}
 	fprintf(stderr, "syncrun: %s\n", err.message); // masked: base/sink.h
 	if ((fault || log_get_level() == LOG_DEBUG) && lua_istable(L, 1) && lua_getfield(L, 1, "traceback") == LUA_TSTRING)
-		fprintf(stderr, "%s\n", lua_tostring(L, -1));
+		print_traceback(err.message, lua_tostring(L, -1));
 	lua_pushinteger(L, exit_code_of_error(&err));
 	return 1;
 }

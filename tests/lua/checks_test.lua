@@ -1,5 +1,6 @@
 -- Checks: a slip in them is refused by name, what they leave out is said, and whatever a rule answers is heard.
 local checks = require "syncrun.model.checks"
+local err = require "syncrun.err"
 local mapping = require "syncrun.model.mapping"
 local rows = require "syncrun.rows"
 local t = require "syncrun.test"
@@ -63,7 +64,10 @@ end)
 t.test("checks: a rule that fails is an issue that names its place", function()
 	t.contains(issues(function(c) return c.phone:find "x" end), "a check failed (")
 	t.contains(issues(function(c) return c.phone:find "x" end), "checks_test.lua:")
-	t.contains(issues(function(c) return c.emial end), "(unknown field 'emial' (not a column of these rows), in the check")
+	t.eq(issues(function(c) return c.emial end):gsub("_test.lua:%d+", "_test.lua:N"),
+		"a check failed (tests/lua/checks_test.lua:N: unknown field 'emial' (not a column of these rows))")
+	t.contains(issues(function() err.raisef("json", "no JSON") end),
+		"(no JSON, in the check at tests/lua/checks_test.lua:")
 	t.contains(issues(function() error {} end), "a check failed (table")
 end)
 

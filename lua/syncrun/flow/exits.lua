@@ -21,6 +21,7 @@ local BY_KIND = {
 ---@param e syncrun.Error
 ---@return integer
 function M.of(e)
+	if e.code == "call" then return M.script end -- a script that called a primitive wrongly
 	return e.exit or BY_KIND[e.kind] or M.unreachable
 end
 
@@ -28,7 +29,7 @@ end
 ---@param e syncrun.Error
 ---@return boolean
 function M.ends_run(e)
-	return e.ledger or e.kind == "cancelled" or e.kind == "script" or e.kind == "internal"
+	return e.ledger or e.kind == "cancelled" or e.kind == "script" or e.kind == "internal" or e.code == "call"
 end
 
 return M

@@ -105,7 +105,8 @@ end
 
 local function failure(rule, e)
 	if e.kind == "cancelled" or e.kind == "limit" then err.raise(e) end
-	local place = e.kind == "script" and "" or ", in the check at " .. place_of(rule)
+	local has_place = e.kind == "script" or e.code == "call"
+	local place = has_place and "" or ", in the check at " .. place_of(rule)
 	return ("a check failed (%s%s)"):format(readable(e.message), place)
 end
 

@@ -1,26 +1,34 @@
 --- Digests, signatures, random bytes, base64. Strings in, strings out.
 local c = require "_syncrun.crypto"
 local err = require "syncrun.err"
+local near = require "syncrun.near"
 
 local M = {}
+
+local FORMS = { "hex", "raw" }
+
+local function checked(form)
+	if form == nil or form == "hex" or form == "raw" then return form end
+	err.misuse("the form of a digest is 'hex' or 'raw', not '%s'%s", tostring(form), near.hint(form, FORMS))
+end
 
 --- SHA-256.
 ---@param s string
 ---@param form "hex"|"raw"? lower-case hex by default
 ---@return string
-function M.sha256(s, form) return c.sha256(s, form) end
+function M.sha256(s, form) return c.sha256(s, checked(form)) end
 
 --- SHA-1: for what others demand, not for proofs.
 ---@param s string
 ---@param form "hex"|"raw"?
 ---@return string
-function M.sha1(s, form) return c.sha1(s, form) end
+function M.sha1(s, form) return c.sha1(s, checked(form)) end
 
 --- MD5: for what others demand, not for proofs.
 ---@param s string
 ---@param form "hex"|"raw"?
 ---@return string
-function M.md5(s, form) return c.md5(s, form) end
+function M.md5(s, form) return c.md5(s, checked(form)) end
 
 --- Lower-case hex.
 ---@param s string
@@ -42,7 +50,7 @@ end
 ---@param s string
 ---@param form "hex"|"raw"?
 ---@return string
-function M.hmac_sha256(key, s, form) return c.hmac_sha256(key, s, form) end
+function M.hmac_sha256(key, s, form) return c.hmac_sha256(key, s, checked(form)) end
 
 --- HKDF (RFC 5869) with SHA-256: a key of 32 raw bytes for the purpose that `info` names.
 ---@param secret string

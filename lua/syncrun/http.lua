@@ -1,8 +1,10 @@
 --- HTTP: a client with limits and retries, and a small server. Waiting is invisible; a status is never an error.
 local c = require "_syncrun.http"
 local address = require "syncrun.url"
+local call = require "syncrun.call"
 local err = require "syncrun.err"
 local message = require "syncrun.http_message"
+local options = require "syncrun.http_options"
 local patience_of = require "syncrun.patience"
 local retry_of = require "syncrun.retry"
 local task = require "syncrun.task"
@@ -18,6 +20,7 @@ local IDEMPOTENT = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS
 local RETRY_STATUS = { [408] = true, [429] = true, [502] = true, [503] = true, [504] = true }
 local FIRST = { tries = 3, budget = 3 } -- a server that was never reached is given up soon: its address may be wrong
 local STRIPPED = { authorization = true, cookie = true } -- by libcurl, when a redirect leads to another host
+local TEXT = { "text" }
 
 M.escape, M.encode_query, M.decode_query = message.escape, message.encode_query, message.decode_query
 M.serve = require "syncrun.http_server".serve
@@ -309,6 +312,7 @@ end
 ---@param o table
 ---@return syncrun.Response
 function Client:request(o)
+	o = call.options("http", o, options.request)
 	local request = prepare(self, o)
 	local tries, patience = retry_of.new(retry_policy(self, o)), o.patience or patience_of.new(goal(self, request))
 	while true do
@@ -331,7 +335,7 @@ end
 
 local function with_method(client, method, path, o)
 	local copy = { method = method, path = path }
-	for k, v in pairs(o or {}) do copy[k] = v end
+	for k, v in pairs(call.options("http", o, options.request)) do copy[k] = v end
 	return client:request(copy)
 end
 
@@ -378,7 +382,7 @@ end
 --- that are left now; nil lifts it.
 ---@param rate table?
 function Client:set_rate(rate)
-	self.bucket = rate and bucket_new(rate) or nil
+	self.bucket = rate and bucket_new(call.options("http", rate, options.rate)) or nil
 end
 
 --- The defaults of retry: see syncrun.retry.
@@ -392,7 +396,7 @@ M.RETRY = retry_of.POLICY
 ---@param o table?
 ---@return syncrun.HttpClient
 function M.client(o)
-	o = o or {}
+	o = call.options("http.client", o, options.client)
 	local retry = o.retry
 	if retry ~= false then retry = setmetatable(retry or {}, { __index = M.RETRY }) end
 	local client = setmetatable({
@@ -420,8 +424,9 @@ end
 ---@param o table?
 ---@return syncrun.Response
 function M.get(url, o)
+	call.check("http.get", "url", url, TEXT)
 	local copy = { method = "GET", url = url }
-	for k, v in pairs(o or {}) do copy[k] = v end
+	for k, v in pairs(call.options("http.get", o, options.request)) do copy[k] = v end
 	return M.request(copy)
 end
 

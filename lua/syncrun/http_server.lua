@@ -1,7 +1,9 @@
 --- A small HTTP server: each request runs the handler in a task of its own.
+local call = require "syncrun.call"
 local err = require "syncrun.err"
 local listener = require "_syncrun.http_server"
 local message = require "syncrun.http_message"
+local options = require "syncrun.http_options"
 local task = require "syncrun.task"
 
 local M = {}
@@ -108,7 +110,8 @@ Server.__close = Server.stop
 ---@param o table
 ---@return syncrun.HttpServer
 function M.serve(o)
-	if type(o.handler) ~= "function" then err.raisef("usage", "http.serve needs the option 'handler', a function") end
+	o = call.options("http.serve", o, options.serve)
+	if not o.handler then err.misuse "http.serve needs the option 'handler', a function" end
 	local host = o.host or "127.0.0.1"
 	local status = o.max_body_status or 413
 	local server = setmetatable({

@@ -1,8 +1,12 @@
 --- JSON, strict (RFC 8259) and lossless: integers stay integers, and a number that no Lua number can hold keeps its
 --- spelling. Objects become tables, arrays become marked tables, null becomes json.null.
 local c = require "_syncrun.json"
+local call = require "syncrun.call"
 
 local M = {}
+
+local FLAG = { types = { "boolean" } }
+local OPTIONS = { types = { "table" }, fields = { pretty = FLAG, spell = FLAG } }
 
 ---@class syncrun.JsonNumber a number beyond integer and float; tostring gives its spelling, encode writes it as spelled
 ---@class syncrun.JsonRaw JSON text that encode inserts as it is
@@ -24,7 +28,10 @@ function M.decode(text) return c.decode(text) end
 ---@param value any
 ---@param options {pretty: boolean?, spell: boolean?}?
 ---@return string
-function M.encode(value, options) return c.encode(value, options) end
+function M.encode(value, options)
+	if options == nil then return c.encode(value) end
+	return c.encode(value, call.options("json.encode", options, OPTIONS))
+end
 
 --- The canonical form of a JSON text: no space, keys sorted by bytes, strings minimally escaped, numbers by exact
 --- decimal value as sign, digits without leading and trailing zeros, exponent (1.10 is 11e-1, 1000 is 1e3, -0 is 0).

@@ -2,6 +2,7 @@
 --- One connection does one thing at a time: other tasks wait for their turn. A connection that is lost, timed out or
 --- given up in the middle is closed at once; using it then raises kind "postgres", code "closed".
 local c = require "_syncrun.postgres"
+local call = require "syncrun.call"
 local err = require "syncrun.err"
 local task = require "syncrun.task"
 
@@ -16,6 +17,12 @@ local ROLLBACK_TIMEOUT = 10
 ---@field insecure boolean? to another machine without TLS too, where the server has none; else sslmode "prefer" and "allow"
 ---  become "require" there (sslmode=disable is taken at its word)
 ---@field application_name string? as the server's pg_stat_activity shows it, unless the URI has one ("syncrun")
+
+local TEXT, SECONDS = { "text" }, { types = { "number" }, min = 0 }
+local OPTIONS = { types = { "table" }, fields = {
+	timeout = SECONDS, query_timeout = SECONDS, name = { types = TEXT }, application_name = { types = TEXT },
+} }
+local FOR_ONE = { types = { "table" }, fields = { timeout = SECONDS } }
 
 ---@class syncrun.postgres.Result
 ---@field n integer rows; [i].column is a value: integer, boolean, number, or the server's text; NULL is absent
@@ -63,7 +70,8 @@ end
 ---@param options syncrun.postgres.Options?
 ---@return syncrun.postgres.Connection
 function M.connect(uri, options)
-	local o = options or {}
+	call.check("postgres.connect", "the URI", uri, TEXT)
+	local o = call.options("postgres.connect", options, OPTIONS)
 	local name = o.name or "postgres"
 	local conn = c.connect(uri, name, o.application_name or "syncrun", o.timeout or 10, o.insecure)
 	return handle(conn, name, o.query_timeout, 0)
@@ -104,7 +112,7 @@ end
 ---@return syncrun.postgres.Result
 function Connection:query(sql, ...)
 	local _ <close> = enter(self)
-	return self.conn:query(self.query_timeout, sql, ...)
+	return self.conn:query(self.query_timeout, call.sql(sql), ...)
 end
 
 --- The same with options for this one statement.
@@ -112,8 +120,9 @@ end
 ---@param sql string
 ---@return syncrun.postgres.Result
 function Connection:query_with(options, sql, ...)
+	options = call.options("query_with", options, FOR_ONE)
 	local _ <close> = enter(self)
-	return self.conn:query(options.timeout or self.query_timeout, sql, ...)
+	return self.conn:query(options.timeout or self.query_timeout, call.sql(sql), ...)
 end
 
 --- Run a text of several statements without parameters, in one implicit transaction. The last one's result.
@@ -121,7 +130,7 @@ end
 ---@return syncrun.postgres.Result
 function Connection:exec(sql)
 	local _ <close> = enter(self)
-	return self.conn:script(self.query_timeout, sql)
+	return self.conn:script(self.query_timeout, call.sql(sql))
 end
 
 --- Send all statements at once, one round trip; one implicit transaction unless one is open. The first error undoes
@@ -179,7 +188,7 @@ end
 ---@return fun(): table?
 function Connection:each(sql, ...)
 	local conn, timeout = self.conn, self.query_timeout
-	begin(self, conn.stream, conn, sql, ...)
+	begin(self, conn.stream, conn, call.sql(sql), ...)
 	return stream(self, "each", function() return conn:next_row(timeout) end)
 end
 

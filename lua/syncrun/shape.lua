@@ -5,7 +5,7 @@ local near = require "syncrun.near"
 local M = {}
 
 ---@class syncrun.Shape
----@field types string[] any of: text number integer boolean false table list function
+---@field types string[] some of: text number integer boolean false table list function any
 ---@field one_of any[]? the only values, of those types
 ---@field min number?
 ---@field max number?
@@ -36,6 +36,7 @@ local IS = {
 	table = function(v) return type(v) == "table" end,
 	list = function(v) return type(v) == "table" end,
 	["function"] = function(v) return type(v) == "function" end,
+	any = function() return true end,
 }
 
 local KINDS = {

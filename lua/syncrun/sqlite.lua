@@ -5,6 +5,7 @@
 --- `transaction`, the others wait until it has ended. A running `each` or `scan_rows` is not part of that: to read the
 --- same file apart from another task's transaction, open a second handle.
 local c = require "_syncrun.sqlite"
+local call_of = require "syncrun.call"
 local err = require "syncrun.err"
 local log = require "syncrun.log"
 local task = require "syncrun.task"
@@ -26,7 +27,12 @@ Db.__index = Db
 ---@field busy_timeout number? seconds to wait for locks of other processes, handles and tasks (60)
 ---@field synchronous "normal"|"off"|"full"? what is flushed when: normal may lose the last commits with the power
 
-local OPTIONS = { mode = true, wal = true, busy_timeout = true, synchronous = true }
+local OPTIONS = { types = { "table" }, fields = {
+	mode = { types = { "text" }, one_of = { "rwc", "rw", "ro", "memory" } }, wal = { types = { "boolean" } },
+	busy_timeout = { types = { "number" }, min = 0 },
+	synchronous = { types = { "text" }, one_of = { "normal", "off", "full" } },
+} }
+local FOR_INSERT = { types = { "table" }, fields = { raw = { types = { "boolean" } } } }
 
 -- Sleep before the next try, or raise e when the patience is over. wait: since, delay, said.
 local function pause(of, e, wait)
@@ -111,10 +117,7 @@ end
 ---@param options syncrun.SqliteOptions?
 ---@return syncrun.Sqlite
 function M.open(path, options)
-	options = options or {}
-	for name in pairs(options) do
-		if not OPTIONS[name] then err.raisef("usage", "unknown option '%s' of sqlite.open", name) end
-	end
+	options = call_of.options("sqlite.open", options, OPTIONS)
 	local mode = path == ":memory:" and "memory" or options.mode
 	local state = {
 		path = path or ":memory:", timeout = options.busy_timeout or PATIENCE, lock = task.mutex(), users = 0, depth = 0,
@@ -146,6 +149,7 @@ end
 --- Run any number of statements, their rows ignored.
 ---@param sql string
 function Db:exec(sql)
+	call_of.sql(sql)
 	local at = 0
 	repeat
 		at = call(self, c.exec, self.state.handle, sql, at)
@@ -156,21 +160,21 @@ end
 ---@param sql string
 ---@return integer changes rows that it inserted, updated or deleted itself
 function Db:run(sql, ...)
-	return call(self, c.run, self.state.handle, sql, ...)
+	return call(self, c.run, self.state.handle, call_of.sql(sql), ...)
 end
 
 --- All rows of one statement, each a table by column names; NULL is absent.
 ---@param sql string
 ---@return table[]
 function Db:query(sql, ...)
-	return call(self, c.query, self.state.handle, sql, ...)
+	return call(self, c.query, self.state.handle, call_of.sql(sql), ...)
 end
 
 --- The first row of one statement, or nil.
 ---@param sql string
 ---@return table?
 function Db:one(sql, ...)
-	return call(self, c.one, self.state.handle, sql, ...)
+	return call(self, c.one, self.state.handle, call_of.sql(sql), ...)
 end
 
 --- The rowid of the last row that this handle inserted.
@@ -215,7 +219,7 @@ end
 ---@param sql string
 ---@return syncrun.SqliteIterator
 function Db:each(sql, ...)
-	return iterate(self, call(self, c.each, self.state.handle, sql, ...))
+	return iterate(self, call(self, c.each, self.state.handle, call_of.sql(sql), ...))
 end
 
 --- The rows of one statement as pages of the record plane: `for page in db:scan_rows(sql, schema, 1000, ...)`. The
@@ -226,7 +230,7 @@ end
 ---@param page_rows integer rows in a page
 ---@return syncrun.SqliteIterator
 function Db:scan_rows(sql, schema, page_rows, ...)
-	return iterate(self, call(self, c.scan, self.state.handle, sql, schema, page_rows, ...))
+	return iterate(self, call(self, c.scan, self.state.handle, call_of.sql(sql), schema, page_rows, ...))
 end
 
 -- ---- transactions
@@ -304,8 +308,9 @@ end
 function Db:insert_rows(sql, rows, from, to, options)
 	if type(from) == "table" then from, options = nil, from end
 	if type(to) == "table" then to, options = nil, to end
+	options = call_of.options("insert_rows", options, FOR_INSERT)
 	return self:transaction(function(db)
-		return call(db, c.insert, db.state.handle, sql, rows, from, to, options and options.raw)
+		return call(db, c.insert, db.state.handle, sql, rows, from, to, options.raw)
 	end)
 end
 

@@ -1,8 +1,12 @@
 --- Tasks: structured concurrency over the host's coroutines. Scripts read sequentially; waiting is invisible.
 local c = require "_syncrun.task"
+local call = require "syncrun.call"
 local err = require "syncrun.err"
 
 local M = {}
+
+local LIST, FUNCTION, NUMBER = { "list" }, { "function" }, { "number" }
+local FOR_MAP = { types = { "table" }, fields = { limit = { types = { "integer" }, min = 0 } } }
 
 --- Wait for so many seconds.
 ---@param seconds number
@@ -140,6 +144,7 @@ end
 ---@param fn fun(scope: syncrun.Scope): any
 ---@return any what fn returned
 function M.scope(fn)
+	call.check("task.scope", "the argument", fn, FUNCTION)
 	local scope = new_scope()
 	local body = scope:spawn(fn, scope)
 	finish(scope)
@@ -152,6 +157,9 @@ end
 ---@param fn fun(item: any, i: integer): any
 ---@return any[]
 function M.map(list, options, fn)
+	call.check("task.map", "the list", list, LIST)
+	options = call.options("task.map", options, FOR_MAP)
+	call.check("task.map", "the third argument", fn, FUNCTION)
 	local results, next_index = {}, 0
 	local limit = math.max(1, math.min(options.limit or 8, #list))
 	M.scope(function(scope)
@@ -173,6 +181,8 @@ end
 ---@param seconds number
 ---@param fn function
 function M.timeout(seconds, fn, ...)
+	call.check("task.timeout", "the first argument", seconds, NUMBER)
+	call.check("task.timeout", "the second argument", fn, FUNCTION)
 	local scope, results = new_scope(), nil
 	local work = scope:spawn(function(...) results = table.pack(fn(...)) end, ...)
 	c.limit(work.task, seconds)
@@ -192,6 +202,7 @@ Semaphore.__index = Semaphore
 ---@param n integer
 ---@return syncrun.Semaphore
 function M.semaphore(n)
+	call.check("task.semaphore", "the argument", n, NUMBER)
 	return setmetatable({ free = n, queue = {}, first = 1, last = 0 }, Semaphore)
 end
 

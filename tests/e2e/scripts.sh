@@ -34,6 +34,19 @@ script_errors() {
 	expect_empty "$out"
 	expect_line "$err" "syncrun: bad.lua:1: boom"
 	expect_line "$err" "stack traceback:"
+	expect_line "$err" "	bad.lua:1: in local 'inner'"
+	expect_no_text "$err" "syncrun/"
+	run SYNCRUN_LOG=debug bad.lua
+	expect_text "$err" "syncrun/boot.lua"
+	echo 'local x = = 1' >bad.lua
+	run bad.lua
+	expect_refused 6 "syncrun: bad.lua:1: unexpected symbol near '='"
+	echo 'local task = require "syncrun.task"
+task.map({ 1, 2 }, function(n) return n end)' >bad.lua
+	run bad.lua
+	expect_refused 6 "syncrun: bad.lua:2: task.map: the options are a table, not a function"
+	run -e 'require "syncrun.http".get("http://127.0.0.1:1", { timeot = 1 })'
+	expect_refused 6 "syncrun: -e:1: http.get: unknown option 'timeot', did you mean 'timeout'?"
 	run -e 'undeclared = 1'
 	expect_exit 6
 	expect_text "$err" "assignment to the undeclared global 'undeclared'"

@@ -191,10 +191,11 @@ t.test("too few file descriptors are named as the cause", function()
 end)
 
 t.test("options are checked", function()
-	t.raises(sqlite.open, "unknown option 'colour' of sqlite.open", ":memory:", { colour = "red" })
+	t.raises(sqlite.open, "sqlite.open: unknown option 'colour'", ":memory:", { colour = "red" })
 	t.raises(sqlite.open, "must not be empty", "")
-	t.raises(sqlite.open, "invalid option", "/tmp/x.db", { mode = "w" })
-	t.raises(sqlite.open, "invalid option", "/tmp/x.db", { synchronous = "maybe" })
+	t.raises(sqlite.open, "the option 'mode' is 'rwc', 'rw', 'ro' or 'memory', not 'w'", "/tmp/x.db", { mode = "w" })
+	t.raises(sqlite.open, "the option 'synchronous' is 'normal', 'off' or 'full', not 'maybe'", "/tmp/x.db",
+		{ synchronous = "maybe" })
 end)
 
 -- ---- files

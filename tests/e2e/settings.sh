@@ -81,9 +81,13 @@ quiet_and_files() {
 	expect_eq "$(reader json "$home/summary.json" total)" 122 "the summary's total"
 	expect_eq "$(reader json "$home/summary.json" systems.1.label)" CRM "the summary's first target"
 	expect_eq "$(find "$home" -name '*.new')" "" "files left behind"
+	expect_no_text "$err" "the report is in"
 	full_sync --quiet --skip-sync
 	expect_exit 1
 	expect_empty "$out"
+	expect_text <(tail -n 1 "$err") "the report is in '$(ls -d "$SYNCRUN_STATE"/runs/* | tail -n 1)'"
+	full_sync "$good" --report "$home/report/new"
+	expect_text <(tail -n 1 "$err") "the report is in '$home/report/new'"
 }
 
 not_configured() {
@@ -249,7 +253,7 @@ shared_env_file() {
 	full_sync "$good" --limit 3
 	expect_exit 0
 	expect_eq "$(tail -n 9 "$out")" "$(success_block 3)" "the last lines"
-	expect_empty "$err"
+	expect_eq "$(grep -vc "the report is in" "$err")" 0 "other lines on stderr ($(head_of "$err"))"
 	rm .env
 	full_sync "$good" "TWENTY_API_KEY=$key"$'\n' "TWENTY_API_URL=$url"$'\r\n' "SUPABASE_DB_URL=$supabase"$'\n' --limit 3
 	expect_exit 0

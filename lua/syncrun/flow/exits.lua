@@ -14,7 +14,7 @@ local M = {
 local BY_KIND = {
 	config = M.usage, mapping = M.usage, usage = M.usage, sqlite = M.usage,
 	http = M.unreachable, postgres = M.unreachable, timeout = M.unreachable,
-	script = M.script, internal = M.script,
+	script = M.script, internal = M.script, cancelled = M.script,
 }
 
 --- The exit code of an error that ends a run before anything was written.

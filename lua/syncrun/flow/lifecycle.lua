@@ -148,7 +148,7 @@ end
 -- The proof comes last: it tells how the run ended. One that cannot be written leaves the run incomplete.
 local function finish_records(run, code, e)
 	local status = status_of(run, code, e)
-	local recorded = status == "interrupted" and exits.interrupted[host.signal()] or code
+	local recorded = code or (status == "interrupted" and exits.interrupted[host.signal()]) or exits.of(e)
 	finish(run, status, recorded)
 	if not run.prover then return code end -- what stands in the way of one ended the run
 	local _, failed = err.try(run.prover.finish, run.prover, run, { status = status, exit = recorded })

@@ -70,19 +70,28 @@ local function contact_line(db, snapshot, pos)
 		nth and ", " .. nth or ""), row
 end
 
-local function say_lost(say, lost, bullet)
-	if #lost > 0 then say("  %s Every contact", bullet) end
-	for _, one in ipairs(lost) do say("     - %s", M.plain(one.reason)) end
-end
-
-local function block(say, snapshot, phase, title, bullet, limit)
-	local db, n, lost = snapshot.db, 0, snapshot:lost(phase)
-	local total = db:one("SELECT count(DISTINCT pos) AS n FROM finding WHERE phase = ?", phase).n
-	if total == 0 and #lost == 0 then return end
+local function say_title(say, title)
 	say(RULE)
 	say("%s", title)
 	say(RULE)
-	say_lost(say, lost, bullet)
+end
+
+-- Systems that were lost: nothing is known of any contact there, which is neither an error nor an issue of its.
+local function say_lost(say, snapshot)
+	local lost = { snapshot:lost "sync", snapshot:lost "validate" }
+	if #lost[1] + #lost[2] == 0 then return end
+	say_title(say, "NOT CHECKED")
+	say "  ⚠️  Every contact"
+	for _, phase in ipairs(lost) do
+		for _, one in ipairs(phase) do say("     - %s", M.plain(one.reason)) end
+	end
+	say ""
+end
+
+local function block(say, snapshot, phase, title, bullet, limit)
+	local db, n, total = snapshot.db, 0, snapshot:contacts(phase)
+	if total == 0 then return end
+	say_title(say, title)
 	local last
 	for row in db:each("SELECT pos, reason FROM finding WHERE phase = ? ORDER BY pos, system, rowid", phase) do
 		if row.pos ~= last then
@@ -95,15 +104,18 @@ local function block(say, snapshot, phase, title, bullet, limit)
 	say ""
 end
 
---- The totals of a run, counted from what was found.
+--- The totals of a run, counted from what was found. Where a system was lost no contact counts as synced or validated; those
+--- of which nothing else is wrong are not checked.
 ---@param snapshot syncrun.Snapshot
 ---@param skip_sync boolean
----@return { total: integer, synced: integer|string, errors: integer, validated: integer, issues: integer }
+---@return { total: integer, synced: integer|string, errors: integer, validated: integer, issues: integer,
+--- unchecked: integer? } unchecked: only where a system was lost
 function M.totals(snapshot, skip_sync)
-	local errors, issues = snapshot:contacts "sync", snapshot:contacts "validate"
+	local total, errors, issues = snapshot.total, snapshot:contacts "sync", snapshot:contacts "validate"
+	local unsynced, unchecked = #snapshot:lost "sync" > 0, #snapshot:lost "validate" > 0
 	return {
-		total = snapshot.total, errors = errors, issues = issues, validated = snapshot.total - issues,
-		synced = skip_sync and "not run" or snapshot.total - errors,
+		total = total, errors = errors, issues = issues, validated = unchecked and 0 or total - issues,
+		synced = skip_sync and "not run" or unsynced and 0 or total - errors, unchecked = unchecked and total - issues or nil,
 	}
 end
 
@@ -117,6 +129,7 @@ local function say_totals(say, t)
 	say("✅ Validated in All Systems: %d", t.validated)
 	say("❌ Errors: %d", t.errors)
 	say("⚠️  Missing/Mismatched: %d", t.issues)
+	if t.unchecked then say("⚠️  Not Checked: %d", t.unchecked) end
 	say ""
 end
 
@@ -201,6 +214,7 @@ end
 function M.body(say, run, all)
 	local limit = all and math.maxinteger or SHOWN
 	say_totals(say, run.result.totals)
+	say_lost(say, run.snapshot)
 	block(say, run.snapshot, "sync", "SYNC ERRORS", "❌", limit)
 	block(say, run.snapshot, "validate", "VALIDATION ISSUES", "⚠️ ", limit)
 	say_notes(say, run, limit, all and limit or extras_shown(run))
@@ -347,7 +361,8 @@ function M.summary(run)
 	return json.encode({
 		version = host.version, started_at = r.started_at, finished_at = r.finished_at, exit_code = r.exit,
 		total = r.totals.total, synced = r.totals.synced, validated = r.totals.validated, errors = r.totals.errors,
-		issues = r.totals.issues, success = r.good, notes = json.array(r.notes), systems = json.array(r.systems),
+		issues = r.totals.issues, unchecked = r.totals.unchecked or 0, success = r.good, incomplete = r.incomplete,
+		notes = json.array(r.notes), systems = json.array(r.systems),
 		owned = json.array(report_values.owned(run.snapshot.db)), source = r.source, options = run.options,
 		peak_memory_bytes = host.peak_memory(),
 	}, { pretty = true, spell = true }) .. "\n"

@@ -82,7 +82,7 @@ function M.of(run)
 	local exit = exit_of(run, totals)
 	return {
 		totals = totals, systems = summaries(run), source = source_facts(run), notes = run.notes, exit = exit,
-		good = exit == exits.equal, incomplete = run.stop ~= nil or exit == exits.incomplete,
+		good = exit == exits.equal, incomplete = run.stop ~= nil or run.source_lost ~= nil or is_lost(run),
 		started_at = run.started_at, finished_at = time.format(time.now(), 3),
 	}
 end

@@ -218,8 +218,10 @@ local function report_all(self)
 	self.result = result_of.of(self)
 	delta.remember(self)
 	report.body(self.say, self)
-	report.files(self.options.report or self.folder, self)
+	local folder = self.options.report or self.folder
+	report.files(folder, self)
 	if self.options.json then report.file(self.options.json, function(w) w:write(report.summary(self)) end) end
+	if not (self.options.quiet and self.result.good) then log.info("the report is in '%s'", folder) end
 	return self.result.exit
 end
 

@@ -267,7 +267,6 @@ end
 ---@param phase "sync"|"validate"
 ---@return integer
 function Snapshot:contacts(phase)
-	if #self:lost(phase) > 0 then return self.total end
 	return self.db:one("SELECT count(DISTINCT pos) AS n FROM finding WHERE phase = ?", phase).n
 end
 

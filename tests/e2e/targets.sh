@@ -124,6 +124,18 @@ wrong_lists() {
 	echo 'return { targets = { { kind = "csv", path = "a" }, { kind = "csv", path = "b" } } }' >wrong.lua
 	full_sync --config wrong.lua
 	expect_refused 2 "two targets are called 'csv'; give each a label of its own"
+	echo 'return { targets = { { kind = "postgres", url = "x" }, { kind = "csv", label = "S", pth = "a" } } }' >wrong.lua
+	full_sync --config wrong.lua
+	expect_refused 2 "unknown setting 'targets[2].pth' of the config, did you mean 'path'?"
+	echo 'return { targets = { { kind = "twenty", rate = 95 } } }' >wrong.lua
+	full_sync --config wrong.lua
+	expect_refused 2 "the setting 'targets[1].rate' of the config is a table like { tokens = 95, every = 0.61 }, or false"
+	echo 'return { source = { kind = "sqlite", path = "x", were = "y" } }' >wrong.lua
+	full_sync --config wrong.lua
+	expect_refused 2 "unknown setting 'source.were' of the config, did you mean 'where'?"
+	echo 'return { require = { "local" }, targets = { { kind = "sqlite", path = "x" } } }' >wrong.lua
+	full_sync --config wrong.lua
+	expect_refused 2 "every entry of 'targets' is required already"
 	echo 'return { new = function() return { label = "x" } end }' >systems/half.lua
 	echo 'return { targets = { { kind = "half" } } }' >wrong.lua
 	full_sync --config wrong.lua

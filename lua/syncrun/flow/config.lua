@@ -129,6 +129,9 @@ end
 
 -- What must be there by `require`, and is not.
 local function check_required(config, path)
+	if config.require and config.targets then
+		err.raisef("config", "'require' in '%s' is for the usual systems; every entry of 'targets' is required already", path)
+	end
 	for _, word in ipairs(config.require or {}) do
 		local name = REQUIRED[word]
 		if not config[name] then

@@ -166,14 +166,15 @@ local function say_notes(say, run, limit, extras)
 end
 
 -- Where not all of the usual systems are configured, the last words say which were: " (CRM, Local; skipped: Supabase)".
-local function covered(targets)
+local function covered(session)
+	if session.has_usual then return "" end
 	local done, skipped = {}, {}
-	for _, target in ipairs(targets) do
+	for _, target in ipairs(session.targets) do
 		local list = target.skipped and skipped or done
 		list[#list + 1] = target.label
 	end
-	if #skipped == 0 then return "" end
-	return (" (%s; skipped: %s)"):format(table.concat(done, ", "), table.concat(skipped, ", "))
+	local left_out = #skipped > 0 and "; skipped: " .. table.concat(skipped, ", ") or ""
+	return (" (%s%s)"):format(table.concat(done, ", "), left_out)
 end
 
 local function say_incomplete(say, run)
@@ -218,7 +219,7 @@ function M.body(say, run, all)
 	block(say, run.snapshot, "sync", "SYNC ERRORS", "❌", limit)
 	block(say, run.snapshot, "validate", "VALIDATION ISSUES", "⚠️ ", limit)
 	say_notes(say, run, limit, all and limit or extras_shown(run))
-	say_end(say, run, covered(run.session.targets))
+	say_end(say, run, covered(run.session))
 end
 
 -- ---- files

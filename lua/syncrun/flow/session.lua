@@ -14,6 +14,7 @@ local M = {}
 ---@field mapping syncrun.Mapping
 ---@field checks syncrun.Checks
 ---@field source syncrun.Source
+---@field has_usual boolean all of the usual systems are among the targets
 ---@field targets (syncrun.System|{ label: string, skipped: string })[] those that are not configured say why
 local Session = {}
 Session.__index = Session
@@ -28,6 +29,7 @@ function M.open(options)
 	self.mapping = mapping_of.load(self.config.mapping)
 	self.checks = checks_of.load(self.config.checks, self.mapping)
 	self.source, self.targets = registry.open(self.config, self.mapping, { on_attempt = options.on_attempt })
+	self.has_usual = registry.has_usual(self.targets)
 	places.check_files({ self.source, table.unpack(self:configured()) }, self.config.state)
 	return self
 end

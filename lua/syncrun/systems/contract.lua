@@ -3,7 +3,8 @@
 --- knows no system by its name, columns or label.
 ---
 --- A system's module returns { new = function(settings, mapping), source = function(settings, mapping)? }: `new` makes
---- a target, `source` what contacts are read from. Both only look at their settings (raising kind config, exit 2); nothing
+--- a target, `source` what contacts are read from; `settings` may declare what of the config they know (syncrun.shape by
+--- name): others are then refused with what may be meant. Both only look at their settings (raising kind config, exit 2); nothing
 --- is connected before it is asked for.
 ---
 --- Every method may raise. The flow understands of an error e: e.exit (2 a misfit, 3 out of reach or not allowed),

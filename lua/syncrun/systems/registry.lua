@@ -6,6 +6,7 @@ local file = require "syncrun.file"
 local near = require "syncrun.near"
 local postgres = require "syncrun.postgres"
 local script = require "syncrun.script"
+local shape = require "syncrun.shape"
 local sections = require "syncrun.systems.usual"
 local task = require "syncrun.task"
 
@@ -27,6 +28,15 @@ local USUAL = {
 
 --- What to do when no target is configured.
 M.ADVICE = "set TWENTY_API_URL, SUPABASE_DB_URL or LOCAL_DB, or list targets in the config"
+
+-- The section whose settings a kind of ours has; a kind of the user's own may declare `settings` itself.
+local SECTIONS = { bigquery = "bigquery", postgres = "supabase", sqlite = "local_db", twenty = "twenty" }
+
+local TEXT = { types = { "text" }, filled = true }
+
+-- What an entry of `targets`, and `source`, may say beside its system's settings.
+local ENTRY = { kind = { types = { "any" } }, label = TEXT, table = TEXT }
+local SOURCE = { where = { types = { "text" } } }
 
 local LABELS = { bigquery = "BigQuery", postgres = "Postgres", sqlite = "SQLite", twenty = "Twenty" }
 
@@ -65,6 +75,17 @@ function M.module(kind, folder)
 	local path = ("%s/systems/%s.lua"):format(folder, kind)
 	if file.kind(path) ~= "file" then unknown_kind(kind, path) end
 	return script.load(path, "system")
+end
+
+-- A setting that its system does not know, or of another type, is refused by name.
+local function check_entry(path, entry, module, more)
+	local settings = SECTIONS[entry.kind] and sections[SECTIONS[entry.kind]].settings or module.settings
+	if not settings then return end
+	local problem = shape.problem(entry, { types = { "table" }, fields = merged(merged(ENTRY, settings), more) })
+	if not problem then return end
+	local where = path .. "." .. problem.path
+	if problem.unknown then fail("unknown setting '%s' of the config%s", where, problem.text) end
+	fail("the setting '%s' of the config %s", where, problem.text)
 end
 
 local function make(kind, role, folder, settings, mapping)
@@ -112,6 +133,7 @@ local function listed_entries(config)
 	local entries = {}
 	for i, entry in ipairs(config.targets) do
 		if type(entry) ~= "table" then fail("targets[%d] of the config is a %s, not a table", i, type(entry)) end
+		check_entry(("targets[%d]"):format(i), entry, M.module(entry.kind, config.folder), {})
 		local label = entry.label or LABELS[entry.kind] or tostring(entry.kind)
 		entries[i] = merged(merged(entry, { label = label, name = short_name(entry.label or tostring(entry.kind)) }),
 			merged(from_variables(config, entry.kind), { table = config.table }))
@@ -141,6 +163,7 @@ end
 local function open_source(config, mapping, context)
 	local settings = config.source or { kind = "bigquery" }
 	if type(settings) ~= "table" then fail("source of the config is a %s, not a table", type(settings)) end
+	check_entry("source", settings, M.module(settings.kind, config.folder), SOURCE)
 	if settings.kind == "bigquery" then settings = merged(settings, config.bigquery or {}) end
 	settings = merged(merged(settings, { label = LABELS[settings.kind] or settings.kind, table = config.table }), context)
 	return contract.source(settings.kind, make(settings.kind, "source", config.folder, settings, mapping))
@@ -176,6 +199,18 @@ function M.open(config, mapping, context)
 	local source = open_source(config, mapping, context)
 	for i, entry in ipairs(entries) do targets[i] = open_target(config, entry, mapping) end
 	return source, targets
+end
+
+--- Whether these are all of the usual systems: then the report's last words need not say which they are.
+---@param targets (syncrun.System|{ label: string, skipped: string })[]
+---@return boolean
+function M.has_usual(targets)
+	local there = {}
+	for _, target in ipairs(targets) do there[target.label] = not target.skipped end
+	for _, usual in ipairs(USUAL) do
+		if not there[usual.label] then return false end
+	end
+	return true
 end
 
 --- f(system) for all at once, or at most `limit`: the results by position, and the errors as {system=, error=} in order of

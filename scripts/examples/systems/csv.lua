@@ -113,4 +113,4 @@ function System:write(batch)
 	return outcomes
 end
 
-return { new = new }
+return { new = new, settings = { path = { types = { "text" }, filled = true } } }

@@ -72,7 +72,7 @@ only_validated() {
 refused_update() {
 	reader bigquery "UPDATE \`sandbox.identity.contacts_master\` SET job_title = 'Painter' WHERE job_title IS NOT NULL"
 	reader bigquery "UPDATE \`sandbox.identity.contacts_master\` SET email = 'p7@example.com' WHERE contact_id = 'c0008'"
-	full_sync
+	full_sync --allow-mass-change
 	expect_exit 1
 	expect_totals 254 249 249 5 5
 	expect_text "$out" "  ❌ Name8 Person (ID: c0008)"

@@ -96,6 +96,7 @@ int main(int argc, char **argv)
 	o.chunks = calloc((size_t)argc + 1, sizeof *o.chunks);
 	if (o.chunks == NULL || !sink_open_standard() || !redact_add_environment()) {
 		fputs("syncrun: out of memory\n", stderr);
+		free(o.chunks);
 		return EXIT_SCRIPT;
 	}
 	set_log_from_environment();

@@ -159,12 +159,13 @@ static int l_expected(lua_State *L)
 {
 	struct leaves *leaves = check_leaves(L);
 	const struct rows *page = l_rows_check(L, 2), *model = l_rows_check(L, 3);
-	struct leaf_rows except, skip;
+	struct leaf_rows except, skip = {.page = page};
 	struct err err;
 
 	lua_settop(L, 5);
 	except = check_rows(L, 4, page);
-	skip = lua_isnil(L, 5) ? (struct leaf_rows){.page = page} : check_rows(L, 5, page);
+	if (!lua_isnil(L, 5))
+		skip = check_rows(L, 5, page);
 	return leaves_expected(leaves, except, skip, model, &err) ? 0 : err_raise(L, &err);
 }
 

@@ -20,6 +20,7 @@ local ROLLBACK_TIMEOUT = 10
 
 local TEXT, SECONDS = { "text" }, { types = { "number" }, min = 0 }
 local OPTIONS = { types = { "table" }, fields = {
+	insecure = { types = { "boolean" } },
 	timeout = SECONDS, query_timeout = SECONDS, name = { types = TEXT }, application_name = { types = TEXT },
 } }
 local FOR_ONE = { types = { "table" }, fields = { timeout = SECONDS } }

@@ -1,5 +1,4 @@
 --- Scripts that people write to return a table: the mapping, the checks, a system of their own. They are found and run here.
-local crypto = require "syncrun.crypto"
 local err = require "syncrun.err"
 local file = require "syncrun.file"
 
@@ -32,18 +31,6 @@ local function run(name, what)
 	local chunk, why = loadfile(path, "t")
 	if not chunk then err.raisef("config", "cannot load the %s '%s' (%s)", what, name, why) end
 	return err.try(chunk)
-end
-
---- The digest of a script's text, in hexadecimal digits; nil when it is not a file that can be read.
----@param name string module or path
----@return string?
-function M.digest(name)
-	local path = path_of(name) or package.searchpath(name, package.path)
-	local input = path and io.open(path, "rb")
-	if not input then return nil end
-	local text = input:read "a"
-	input:close()
-	return crypto.sha256(text, "hex")
 end
 
 --- The table that a script returns, found as a module ("contacts.mapping") or by its path ("my_mapping.lua").

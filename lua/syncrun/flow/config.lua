@@ -1,6 +1,8 @@
 --- Settings: flags > environment > .env > config file > defaults. What may be set stands in one table (below, and in
 --- syncrun.systems.usual); what does not fit it is refused by name. Every secret is registered for masking when read.
+local crypto = require "syncrun.crypto"
 local err = require "syncrun.err"
+local json = require "syncrun.json"
 local files = require "syncrun.file"
 local log = require "syncrun.log"
 local script = require "syncrun.script"
@@ -183,6 +185,13 @@ function M.kept(config)
 		kept.targets[i] = { kind = target.kind, label = target.label }
 	end
 	return kept
+end
+
+--- The digest of those settings: the same as long as they are.
+---@param config table
+---@return string hexadecimal
+function M.digest(config)
+	return crypto.sha256(json.encode(M.kept(config)))
 end
 
 return M

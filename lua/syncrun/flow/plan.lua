@@ -6,9 +6,9 @@ local crypto = require "syncrun.crypto"
 local err = require "syncrun.err"
 local file = require "syncrun.file"
 local json = require "syncrun.json"
+local ledger = require "syncrun.record.ledger"
 local report = require "syncrun.flow.report"
 local rows = require "syncrun.rows"
-local script = require "syncrun.script"
 
 local M = {}
 
@@ -17,16 +17,12 @@ local SHOWN = 10 -- contacts a system on standard output; the file has all
 
 -- ---- what a plan is about
 
-local function digest_of_settings(settings)
-	return crypto.sha256(json.encode(json.object(settings)), "hex")
-end
-
 -- Everything that decides what a run does, in digests and the source's own words.
 local function head_of(run)
 	local config = run.session.config
 	return {
-		plan = VERSION, mapping = script.digest(config.mapping), checks = script.digest(config.checks),
-		settings = digest_of_settings(config_of.kept(config)), source = json.object(run.session.source:subject()),
+		plan = VERSION, mapping = ledger.digest_of(config.mapping), checks = ledger.digest_of(config.checks),
+		settings = config_of.digest(config), source = json.object(run.session.source:subject()),
 	}
 end
 
@@ -99,30 +95,37 @@ local function say_entry(say, entry)
 	end
 end
 
-local function say_target(say, target, path)
+-- The first changes of each system in the file, and how many there are.
+local function entries_by_system(path)
+	local by_label = {}
+	for line in io.lines(path) do
+		local entry = json.decode(line)
+		if entry.system then
+			local list = by_label[entry.system] or { n = 0 }
+			by_label[entry.system], list.n = list, list.n + 1
+			if #list < SHOWN then list[#list + 1] = entry end
+		end
+	end
+	return by_label
+end
+
+local function say_target(say, target, entries)
 	local c = target.changes
 	if not c then return say("%s: not known (%s)", target.label, report.plain(target.lost.message)) end
 	say("%s: %d would be created, %d changed, %d revived, %d left alone, %d refused", target.label, c.creates, c.updates,
 		c.revives, target.counts.same, c.refused)
-	local n = 0
-	for line in io.lines(path) do
-		local entry = json.decode(line)
-		if entry.system == target.label then
-			n = n + 1
-			if n <= SHOWN then say_entry(say, entry) end
-		end
-	end
-	if n > SHOWN then say("  ... and %d more", n - SHOWN) end
+	for _, entry in ipairs(entries) do say_entry(say, entry) end
+	if entries.n > #entries then say("  ... and %d more", entries.n - #entries) end
 end
 
 --- The plan on standard output: the numbers of each system, and its first ten changes.
 ---@param run syncrun.Run
 ---@param path string where it is kept
 function M.say(run, path)
-	local say = run.say
+	local say, entries = run.say, entries_by_system(path)
 	say "PLAN: nothing was written"
 	say ""
-	for _, target in ipairs(run.targets) do say_target(say, target, path) end
+	for _, target in ipairs(run.targets) do say_target(say, target, entries[target.label] or { n = 0 }) end
 	for _, note in ipairs(run.notes) do say("%s", report.plain(note)) end
 	say ""
 	say("All of it: %s", path)
@@ -136,20 +139,20 @@ local function refuse(path, ...)
 		:format(path, string.format(...)) }
 end
 
-local NAMES = { mapping = "mapping", checks = "checks", settings = "settings" }
+local DIGESTS = { "mapping", "checks", "settings" }
 
 local function check_head(run, path, head)
 	if type(head) ~= "table" or head.plan ~= VERSION then refuse(path, "is no plan of this version") end
 	local now = head_of(run)
-	for name, words in pairs(NAMES) do
-		if head[name] ~= now[name] then refuse(path, "was made with other %s", words) end
+	for _, name in ipairs(DIGESTS) do
+		if head[name] ~= now[name] then refuse(path, "was made with other %s", name) end
 	end
 	for name, value in pairs(now.source) do
 		if type(head.source) ~= "table" or head.source[name] ~= value then refuse(path, "is about another source") end
 	end
 end
 
-local TABLE = [[CREATE TABLE planned (system TEXT, k TEXT, expected TEXT, actual TEXT, done INTEGER NOT NULL DEFAULT 0,
+local TABLE = [[CREATE TABLE planned (system TEXT, k TEXT, expected TEXT, actual TEXT,
 	PRIMARY KEY (system, k)) WITHOUT ROWID]]
 
 -- Whether a contact is to be sent, by the plan; false and why not.
@@ -158,7 +161,6 @@ local function gate_of(db, target)
 		local names = expected:schema():names()
 		local row = db:one("SELECT expected, actual FROM planned WHERE system = ? AND k = ?", target.label, key)
 		if not row then return false, "it is not in the plan" end
-		db:run("UPDATE planned SET done = 1 WHERE system = ? AND k = ?", target.label, key)
 		if row.expected ~= digest_of_row(expected, i, names) then return false, "it changed in the source since the plan" end
 		local actual = found and digest_of_row(found, j, names) or nil
 		if row.actual ~= actual then return false, "it changed there since the plan" end

@@ -197,7 +197,7 @@ end
 local function digests_of(run)
 	local config = run.session.config
 	return { mapping = ledger_of.digest_of(config.mapping), checks = ledger_of.digest_of(config.checks),
-		script = ledger_of.digest_of(arg and arg[0]), settings = crypto.sha256(json.encode(config_of.kept(config))) }
+		script = ledger_of.digest_of(arg and arg[0]), settings = config_of.digest(config) }
 end
 
 -- ---- the end

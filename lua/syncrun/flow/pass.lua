@@ -60,7 +60,7 @@ end
 -- Read a system that cannot deliver key order: whole, or the contacts of this run by key. What was planned with is written
 -- by: it is not read again in between.
 local function take_actual(self)
-	if in_order(self) or (self.writing and self.target.planned) then return end
+	if in_order(self) or self.writing then return end
 	self.snapshot:take(self.system, self.target.by_key and pages_by_key(self) or self.system:scan())
 end
 
@@ -396,7 +396,6 @@ end
 -- A write that is begun anew is planned anew: what was read before it may have changed by it.
 local function attempt(target, purpose, anew)
 	if purpose == "write" and anew then run(new(target, "plan")) end
-	target.planned = purpose == "write"
 	run(new(target, purpose))
 end
 

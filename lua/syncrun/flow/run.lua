@@ -189,7 +189,7 @@ function Run:sync()
 	each_target(self, function(target) target:write() end)
 	for _, target in ipairs(self.targets) do target.finished = self.snapshot.total end
 	progress()
-	if not self.options.skip_sync then self.say "" end
+	self.say ""
 end
 
 -- Everything is written and judged by now: a source that cannot be asked again leaves the run incomplete, no more.

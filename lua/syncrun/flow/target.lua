@@ -63,7 +63,7 @@ function M.new(system, snapshot, ledger, options)
 	local projection, schema = system:projection(), snapshot.schema
 	local self = setmetatable({
 		system = system, label = system.label, snapshot = snapshot, ledger = ledger, key = projection[1].name,
-		key_field = projection[1].field.name, projection = projection, field_of = {}, by_key = options.by_key,
+		key_field = projection[1].field.name, projection = projection, by_key = options.by_key,
 		trace_folds = options.trace_folds, recheck_after = options.recheck_after or RECHECK_AFTER,
 		judge = judge.new(system, options.checks), evidence = evidence.none(),
 		on_progress = options.on_progress or function() end,
@@ -73,7 +73,7 @@ function M.new(system, snapshot, ledger, options)
 		},
 		counts = { same = 0, created = 0, updated = 0, revived = 0, rejected = 0, failed = 0, extra = 0, lost = 0 },
 	}, Target)
-	for _, column in ipairs(projection) do self.field_of[column.name] = column.field end
+	self.field_of = self.judge.field_of
 	self.tally = values.tally(self.plans.expected:schema():names())
 	return self
 end

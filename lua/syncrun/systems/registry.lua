@@ -123,10 +123,7 @@ end
 
 -- What the environment says of a kind, for the entries of a list that leave it out.
 local function from_variables(config, kind)
-	for _, usual in ipairs(USUAL) do
-		if usual.kind == kind and config[usual.section] then return config[usual.section] end
-	end
-	return {}
+	return config[SECTIONS[kind]] or {}
 end
 
 local function listed_entries(config)

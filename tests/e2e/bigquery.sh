@@ -8,10 +8,6 @@ start_postgres
 fresh_folder home
 table='`sandbox.identity.contacts_master`'
 
-faults() {
-	curl -sf -X POST "$BIGQUERY_EMULATOR_HOST/_sandbox/faults" -d "$1" >/dev/null || fail "the sandbox takes no faults"
-}
-
 dry_run_before() {
 	local before
 	before=$(fingerprint)
@@ -92,7 +88,7 @@ as_it_lies() {
 	expect_totals 60 60 60 0 0
 	expect_text "$home/table/report.txt" "BigQuery billed 0 bytes"
 	# the table changes while ranges of it are read: it is read again, by tokens
-	faults '{"faults": [{"path": "/data", "after": 5, "delay": 1.5}]}'
+	sandbox_faults '{"faults": [{"path": "/data", "after": 5, "delay": 1.5}]}'
 	(
 		sleep 0.7
 		reader bigquery "UPDATE $table SET nickname = 'late' WHERE contact_id = 'c0009'"
@@ -108,7 +104,7 @@ as_it_lies() {
 
 misbehaving() {
 	local before requests
-	faults '{"page_bytes": 3000, "faults": [{"method": "POST", "path": "/queries", "incomplete": true},
+	sandbox_faults '{"page_bytes": 3000, "faults": [{"method": "POST", "path": "/queries", "incomplete": true},
 		{"method": "GET", "path": "/queries/", "incomplete": true, "times": 2},
 		{"method": "GET", "path": "/queries/", "after": 2, "truncate": 100},
 		{"method": "GET", "path": "/queries/", "after": 3, "drop": true},
@@ -122,14 +118,14 @@ misbehaving() {
 	# the dropped connection may be repeated inside libcurl, unseen
 	expect_eq "$(grep -c '"attempt":2,' "${requests:-/dev/null}" | awk '{ print ($1 >= 2) }')" 1 "the repeats on record"
 	before=$(fingerprint)
-	faults '{"faults": [{"method": "GET", "path": "/queries/", "after": 1, "times": -1, "reason": "quotaExceeded"}]}'
+	sandbox_faults '{"faults": [{"method": "GET", "path": "/queries/", "after": 1, "times": -1, "reason": "quotaExceeded"}]}'
 	full_sync
 	expect_exit 3
 	expect_text "$err" "a quota of BigQuery is used up (quotaExceeded); try again in ten minutes or later"
-	faults '{"faults": [{"method": "GET", "path": "/queries/", "after": 1, "times": -1, "body": "{\"jobComplete\":true,\"totalRows\":\"60\"}"}]}'
+	sandbox_faults '{"faults": [{"method": "GET", "path": "/queries/", "after": 1, "times": -1, "body": "{\"jobComplete\":true,\"totalRows\":\"60\"}"}]}'
 	full_sync
 	expect_exit 3
-	faults '{"faults": []}'
+	sandbox_faults '{"faults": []}'
 	expect_eq "$(fingerprint)" "$before" "what the systems hold"
 }
 

@@ -7,11 +7,6 @@ start_sandbox sandbox --load "$work/contacts.ndjson" --twenty-rate off
 unset TWENTY_API_URL TWENTY_API_KEY # the local database alone is enough here
 fresh_folder home
 
-faults() {
-	curl -sf -X POST "$BIGQUERY_EMULATOR_HOST/_sandbox/faults" -d "{\"faults\": [$1]}" >/dev/null ||
-		fail "the sandbox takes no faults"
-}
-
 # expect_one_line CODE TEXT: refused, and stderr holds one line, notes included.
 expect_one_line() {
 	expect_refused "$@"

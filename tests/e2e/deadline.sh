@@ -7,11 +7,6 @@ start_sandbox sandbox --load "$work/contacts.ndjson" --twenty-rate off
 unset TWENTY_API_URL TWENTY_API_KEY # the local database alone is enough here
 fresh_folder home
 
-faults() {
-	curl -sf -X POST "$BIGQUERY_EMULATOR_HOST/_sandbox/faults" -d "{\"faults\": [$1]}" >/dev/null ||
-		fail "the sandbox takes no faults"
-}
-
 # silent_server: takes connections and never says a word; its port is in $port.
 silent_server() {
 	"$python" -uc 'import socket, time

@@ -8,11 +8,6 @@ unset TWENTY_API_URL TWENTY_API_KEY # the local database alone is enough here
 fresh_folder home
 everything='select group_concat(contact_id || canonical_name || updated_at) from contacts_master'
 
-faults() {
-	curl -sf -X POST "$BIGQUERY_EMULATOR_HOST/_sandbox/faults" -d "{\"faults\": [$1]}" >/dev/null ||
-		fail "the sandbox takes no faults"
-}
-
 # lie ROWS: every result has so many rows, and says so.
 lie() {
 	faults "{\"path\": \"/queries\", \"times\": -1, \"rows\": $1}"

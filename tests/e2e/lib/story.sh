@@ -109,6 +109,16 @@ stop_sandbox() {
 	kill "$sandbox" && wait "$sandbox"
 }
 
+# sandbox_faults JSON: the sandbox's BigQuery behaves like this from now on.
+sandbox_faults() {
+	curl -sf -X POST "$BIGQUERY_EMULATOR_HOST/_sandbox/faults" -d "$1" >/dev/null || fail "the sandbox takes no faults"
+}
+
+# faults FAULT,…: the same, with a list of faults.
+faults() {
+	sandbox_faults "{\"faults\": [$1]}"
+}
+
 # start_postgres: a database of our own, empty; SUPABASE_DB_URL says where.
 start_postgres() {
 	local name

@@ -140,6 +140,11 @@ wrong_lists() {
 	echo 'return { targets = { { kind = "half" } } }' >wrong.lua
 	full_sync --config wrong.lua
 	expect_refused 2 "the system 'half' does not keep to systems/contract.lua: it has no method projection"
+	echo 'return { key = "contact_id", fields = { { "contact_id", "text" }, { "notes", "text", to = { warehouse = false } } } }' \
+		>byname.lua
+	echo 'return { mapping = "byname.lua", targets = { { kind = "postgres", label = "Warehouse", url = "x" } } }' >wrong.lua
+	full_sync --config wrong.lua
+	expect_refused 2 "field 'notes' of the mapping: 'to' names the unknown system 'warehouse'"
 }
 
 story "two Postgres targets and the example system hold all contacts" all_three

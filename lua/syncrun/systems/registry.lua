@@ -169,17 +169,14 @@ end
 -- What people may say for a kind in a mapping's `to`.
 local INSTEAD = { crm = "twenty", supabase = "postgres", ["local"] = "sqlite", local_db = "sqlite" }
 
--- What a mapping's `to` may name: kinds, and the targets of this config.
-local function names_in_mappings(entries)
+-- What a mapping's `to` may name: kinds, ours and those of this config. A target's own name would be read by nobody.
+local function kinds_in_mappings(entries)
 	local names, seen = {}, {}
 	local function add(name)
 		if name and not seen[name] then names[#names + 1], seen[name] = name, true end
 	end
 	for kind in pairs(KINDS) do add(kind) end
-	for _, entry in ipairs(entries) do
-		add(entry.kind)
-		add(entry.name)
-	end
+	for _, entry in ipairs(entries) do add(entry.kind) end
 	table.sort(names)
 	return names
 end
@@ -192,7 +189,7 @@ end
 function M.open(config, mapping, context)
 	local entries, targets = config.targets and listed_entries(config) or usual_entries(config), {}
 	check_names(entries)
-	mapping:check_systems(names_in_mappings(entries), INSTEAD)
+	mapping:check_systems(kinds_in_mappings(entries), INSTEAD)
 	local source = open_source(config, mapping, context)
 	for i, entry in ipairs(entries) do targets[i] = open_target(config, entry, mapping) end
 	return source, targets

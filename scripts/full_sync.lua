@@ -33,6 +33,8 @@ local options = args.parse(arg, {
 		{ "allow-short-source", type = "flag", help = "go on although BigQuery gives fewer or more rows than its table has" },
 		{ "allow-empty-source", type = "flag", help = "go on although BigQuery gives no contact and a target has some" },
 		{ "allow-mass-change", type = "flag", help = "go on although much of what is there would be changed" },
+		{ "allow-shrunken-source", type = "flag",
+			help = "go on although BigQuery gives over a tenth fewer contacts than when all was last proven" },
 		{ "quiet", type = "flag", help = "nothing on standard output" },
 	},
 })

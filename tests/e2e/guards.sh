@@ -27,7 +27,7 @@ short_source() {
 	done
 	expect_eq "$(local_sql "$everything")" "$before" "what the local database holds"
 	lie 20
-	full_sync --allow-short-source
+	full_sync --allow-short-source --allow-shrunken-source
 	expect_exit 0
 	expect_totals 20 20 20 0 0
 	expect_text "$out" "but reading it gave 20 (a row access policy that hides some, or somebody on the way who answers for"
@@ -51,9 +51,46 @@ empty_source() {
 	expect_exit 0
 }
 
+shrunken_source() {
+	local before
+	full_sync
+	expect_exit 0 # 30 contacts are proven
+	before=$(local_sql "$everything")
+	reader bigquery "DELETE FROM \`sandbox.identity.contacts_master\` WHERE contact_id > 'c0026'"
+	full_sync
+	expect_exit 4
+	expect_text "$err" "gives 26 contacts, 4 fewer than when all was last proven (gone are c0027, c0028, c0029, c0030); nothing"
+	expect_text "$err" "--allow-shrunken-source lets it pass"
+	expect_eq "$(local_sql "$everything")" "$before" "what the local database holds"
+	full_sync --skip-sync
+	expect_exit 4
+	full_sync BIGQUERY_WHERE="contact_id > 'c0010'" # another question has never been proven
+	expect_exit 0
+	full_sync --allow-shrunken-source
+	expect_exit 0
+	full_sync # that was proven too
+	expect_exit 0
+	reader bigquery "DELETE FROM \`sandbox.identity.contacts_master\` WHERE contact_id = 'c0026'"
+	full_sync # one of 26 is less than a tenth
+	expect_exit 0
+}
+
+endless_source() {
+	faults '{"path": "/tables/", "times": -1, "numRows": "3"}'
+	full_sync
+	expect_exit 4
+	expect_text "$err" "has 3 rows, but reading it gave 25"
+	full_sync BIGQUERY_WHERE=TRUE
+	expect_exit 4
+	expect_text "$err" "has 3 rows, but reading it gave 25"
+	faults ''
+}
+
 set_up
 full_sync
 [ "$code" -eq 0 ] || echo "FAILED  the first run: exit code $code: $(head_of "$err")"
 story "a source that lies consistently: a result shorter than its table, exit 4" short_source
 story "a source without anybody while a target holds people: exit 4" empty_source
+story "a source that shrank by more than a tenth since all was proven: exit 4" shrunken_source
+story "a source that gives more than it has: exit 4" endless_source
 finish

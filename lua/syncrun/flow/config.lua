@@ -31,7 +31,8 @@ local GENERAL = {
 		checks = { types = { "text" }, filled = true },
 		recheck_after = { types = { "number" }, min = 0 }, -- seconds
 		guards = { types = { "table" }, fields = {
-			share = { types = { "number" }, min = 0, max = 1 }, least = { types = { "integer" }, min = 0 } } },
+			share = { types = { "number" }, min = 0, max = 1 }, least = { types = { "integer" }, min = 0 },
+			shrunk = { types = { "number" }, min = 0, max = 1 } } },
 		source = { types = { "table" } },
 		targets = { types = { "list" }, items = { types = { "table" } }, filled = true },
 		require = { types = { "list" }, items = { types = { "text" },

@@ -29,13 +29,40 @@ local function rows_around(run)
 	return math.min(before, after), math.max(before, after)
 end
 
--- All of a table was asked for: the result must be all of it, whatever total the result itself announces.
+local function wrong_length(run, rows, n)
+	local source = run.session.source
+	stop(run, "allow-short-source", "%s has %d rows, but reading it gave %d (a row access policy that hides some, or "
+		.. "somebody on the way who answers for %s)", named(source), rows, n, source.label)
+end
+
+-- All of a table was asked for: the result must be all of it, whatever total the result itself announces. A filter's part of
+-- it cannot be more than all.
 local function check_length(run)
 	local least, most = rows_around(run)
+	local n = run.snapshot.total
+	if not least or (n <= most and (n >= least or run.session.source.filter)) then return end
+	wrong_length(run, n < least and least or most, n)
+end
+
+--- The source goes on beyond what it has. Raises kind guard.
+---@param run syncrun.Run
+---@param n integer rows so far
+---@param count integer that it has
+function M.too_long(run, n, count)
+	if not run.options.allow_short_source then wrong_length(run, count, n) end
+end
+
+local SHRUNK, EXAMPLES = 0.1, 10 -- of the contacts of the last proven run
+
+local function check_shrunk(run)
 	local n, source = run.snapshot.total, run.session.source
-	if not least or source.filter or (n >= least and n <= most) then return end
-	stop(run, "allow-short-source", "%s has %d rows, but reading it gave %d (a row access policy that hides some, or "
-		.. "somebody on the way who answers for %s)", named(source), n < least and least or most, n, source.label)
+	local before = run.ledger:last_proven(source:subject())
+	local share = (run.session.config.guards or {}).shrunk or SHRUNK
+	if not before or n >= before * (1 - share) then return end
+	local gone = run.ledger:absent(EXAMPLES)
+	local names = gone[1] and (" (gone are %s%s)"):format(table.concat(gone, ", "), before - n > #gone and " …" or "")
+	stop(run, "allow-shrunken-source", "%s gives %d contacts, %d fewer than when all was last proven%s", named(source), n,
+		before - n, names or "")
 end
 
 -- Whether a target holds anybody: its first page tells.
@@ -56,12 +83,14 @@ local function check_empty(run)
 	end
 end
 
---- The source, once it was read whole: is it as long as its table, and is there anybody? Raises kind guard.
+--- The source, once it was read whole: is it as long as its table, is there anybody, and are most of those there who were
+--- there when all was proven? Raises kind guard.
 ---@param run syncrun.Run
 function M.source(run)
 	if run.by_key then return end
 	check_length(run)
 	check_empty(run)
+	check_shrunk(run)
 end
 
 -- ---- before a change of much

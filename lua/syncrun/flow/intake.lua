@@ -15,6 +15,7 @@ local M = {}
 ---@field prover syncrun.Prover
 ---@field selection syncrun.Selection
 ---@field trace_folds boolean?
+---@field on_too_long fun(n: integer, count: integer) told of more rows than the source has; it may raise
 ---@field tally syncrun.Tally what the mapping made of the values
 ---@field described table the source as it was before it was read
 ---@field described_after table and after that
@@ -23,10 +24,10 @@ Intake.__index = Intake
 
 --- What reads the source for a run.
 ---@param o { session: syncrun.Session, snapshot: syncrun.Snapshot, ledger: syncrun.Ledger, prover: syncrun.Prover,
---- selection: syncrun.Selection, trace_folds: boolean? }
+--- selection: syncrun.Selection, trace_folds: boolean?, on_too_long: fun(n: integer, count: integer)? }
 ---@return syncrun.Intake
 function M.new(o)
-	local self = setmetatable({}, Intake)
+	local self = setmetatable({ on_too_long = function() end }, Intake)
 	for name, value in pairs(o) do self[name] = value end
 	self.label, self.mapping = o.session.source.label, o.session.mapping
 	return self
@@ -94,6 +95,14 @@ end
 
 -- ---- all of them
 
+-- A result that is longer than its table: it may have grown since it was looked at, else reading on leads nowhere.
+local function check_length(self, n)
+	local source, o, most = self.session.source, self.selection, self.described.count
+	if not most or n <= most or source.filter or o.only or o.since or o.limit then return end
+	self.described = source:describe()
+	if self.described.count and n > self.described.count then self.on_too_long(n, self.described.count) end
+end
+
 local function take(self, on_begin)
 	local source, n, to_model = self.session.source, 0, nil
 	self.described = source:describe()
@@ -105,6 +114,7 @@ local function take(self, on_begin)
 	while page do
 		take_page(self, n, to_model(page))
 		n = n + #page
+		check_length(self, n)
 		page = next_page()
 	end
 	self.snapshot:seal()

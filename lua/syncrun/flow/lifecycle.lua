@@ -5,6 +5,7 @@ local err = require "syncrun.err"
 local exits = require "syncrun.flow.exits"
 local file = require "syncrun.file"
 local host = require "syncrun.host"
+local json = require "syncrun.json"
 local ledger_of = require "syncrun.record.ledger"
 local lock = require "syncrun.record.lock"
 local log = require "syncrun.log"
@@ -140,8 +141,16 @@ local function status_of(run, code, e)
 	return (e or code == exits.incomplete or code == exits.unreachable) and "incomplete" or "finished"
 end
 
+-- The totals for the record, with what they are the totals of.
+local function totals_of(run)
+	if not run.result then return nil end
+	local totals = { whole = not run.by_key, source = json.object(run.session.source:subject()) }
+	for name, value in pairs(run.result.totals) do totals[name] = value end
+	return totals
+end
+
 local function finish(run, status, code)
-	local _, failed = err.try(run.ledger.finish, run.ledger, status, code, run.result and run.result.totals)
+	local _, failed = err.try(run.ledger.finish, run.ledger, status, code, totals_of(run))
 	if failed then log.error("%s", failed.message) end
 end
 

@@ -111,7 +111,8 @@ function Run:take_snapshot()
 	self.targets = open_targets(self)
 	self.prover:collect(self.targets, self.snapshot.schema, session.mapping.key)
 	self.intake = intake_of.new { session = session, snapshot = self.snapshot, ledger = self.ledger,
-		prover = self.prover, selection = self.selection, trace_folds = self.options.trace_folds }
+		prover = self.prover, selection = self.selection, trace_folds = self.options.trace_folds,
+		on_too_long = function(n, count) guards.too_long(self, n, count) end }
 	lifecycle.before_deadline(self, function()
 		self.intake:take(function() say_head(self) end)
 		guards.source(self)

@@ -407,6 +407,37 @@ function Ledger:last_run()
 		ORDER BY id DESC LIMIT 1]], self.run)
 end
 
+local function is_of(totals, subject)
+	if type(totals) ~= "table" or not totals.whole or type(totals.source) ~= "table" then return false end
+	for name, value in pairs(subject) do
+		if totals.source[name] ~= value then return false end
+	end
+	return true
+end
+
+--- How many contacts the source had when all of it was proven equal everywhere for the last time; nil when it never was.
+---@param subject table<string, string> what the source reads
+---@return integer?
+function Ledger:last_proven(subject)
+	for row in self.db:each [[SELECT totals FROM run WHERE exit = 0 AND status = 'finished' AND totals IS NOT NULL
+		ORDER BY id DESC LIMIT 100]] do
+		local totals = err.try(json.decode, row.totals)
+		if is_of(totals, subject) then return math.tointeger(totals.total) end
+	end
+end
+
+--- Contacts that a system holds, as far as is known here, and that are not among those of this run: the first few.
+---@param limit integer
+---@return string[]
+function Ledger:absent(limit)
+	local list = {}
+	for row in self.db:each([[SELECT DISTINCT key FROM state WHERE state = 'verified'
+		AND NOT EXISTS (SELECT 1 FROM temp.seen WHERE seen.key = state.key) ORDER BY key LIMIT ?]], limit) do
+		list[#list + 1] = row.key
+	end
+	return list
+end
+
 --- The contacts that a run left in any other state than verified, in order.
 ---@param run integer
 ---@return string[]

@@ -10,6 +10,7 @@
 --      "drop": true        no answer: the connection ends
 --      "truncate": 1000    the answer ends after so many bytes
 --      "rows": 20          a lie that agrees with itself: a result of so many rows, whatever there is
+--      "numRows": "3"      the same lie about a table
 --      "incomplete": true  the job is not done yet: jobComplete false
 --      "delay": 1.5        the answer comes so many seconds later (together with any of the above)
 --    }]}
@@ -135,6 +136,10 @@ end
 function M.spoil(f, response)
 	if f.incomplete and response.status == 200 then
 		return { status = 200, json = unfinished(response.json) }
+	elseif f.numRows and response.status == 200 then
+		local answer = json.decode(json.encode(response.json))
+		answer.numRows = f.numRows
+		return { status = 200, json = answer }
 	elseif f.rows and response.status == 200 then
 		return { status = 200, json = shortened(response.json, f.rows) }
 	elseif f.truncate then

@@ -110,8 +110,10 @@ local function ours(f, ...)
 	return result
 end
 
--- f(db) in one transaction. Durable: it is on the disk when this returns; else the next durable one takes it there.
-local function commit(self, durable, f)
+--- f(db) in one transaction. Durable: it is on the disk when this returns; else the next durable one takes it there.
+---@param durable boolean
+---@param f fun(db: syncrun.Sqlite)
+function Ledger:commit(durable, f)
 	return ours(self.turn.with, self.turn, function()
 		if self.durable ~= durable then
 			self.db:exec("PRAGMA synchronous = " .. (durable and "FULL" or "NORMAL"))
@@ -163,7 +165,7 @@ end
 ---@return { id: integer, folder: string?, contacts: integer }?
 function Ledger:start(about)
 	local interrupted
-	commit(self, true, function(db)
+	self:commit(true, function(db)
 		interrupted = close_interrupted(db)
 		db:run([[INSERT INTO run (started_at, status, folder, report, options, settings, script_digest, mapping_digest,
 			checks_digest) VALUES (?, 'running', ?, ?, ?, ?, ?, ?, ?)]], now(), about.folder, about.report,
@@ -179,7 +181,7 @@ end
 ---@param exit integer?
 ---@param totals table?
 function Ledger:finish(status, exit, totals)
-	commit(self, true, function(db)
+	self:commit(true, function(db)
 		db:run("UPDATE run SET finished_at = ?, status = ?, exit = ?, totals = ? WHERE id = ?", now(), status, exit,
 			totals and text_of(totals) or nil, self.run)
 	end)
@@ -222,7 +224,7 @@ end
 ---@return { id: integer }
 function Ledger:read(system)
 	local reading
-	commit(self, false, function(db) reading = begin(self, db, system, "read", 0) end)
+	self:commit(false, function(db) reading = begin(self, db, system, "read", 0) end)
 	return reading
 end
 
@@ -230,7 +232,7 @@ end
 ---@param reading { id: integer }
 ---@param contacts integer that it looked at
 function Ledger:was_read(reading, contacts)
-	commit(self, false, function(db)
+	self:commit(false, function(db)
 		db:run("UPDATE attempt SET contacts = ?, duration_ms = ? WHERE id = ?", contacts,
 			math.floor((time.mono() - reading.since) * 1000), reading.id)
 	end)
@@ -255,7 +257,7 @@ end
 ---@return { id: integer, keys: string } the attempt
 function Ledger:sending(system, mode, model, key, reading)
 	local attempt
-	commit(self, true, function(db)
+	self:commit(true, function(db)
 		attempt = begin(self, db, system, mode, #model, keys_of(model, key))
 		db:insert_rows(([[INSERT INTO state (key, digest, system, state, attempt, read) VALUES (?, ?, %s, 'sent', %d, %d)
 			ON CONFLICT (system, key) DO UPDATE SET state = 'sent', digest = excluded.digest, attempt = excluded.attempt,
@@ -288,7 +290,7 @@ function Ledger:answered(attempt, keys, outcomes, evidence)
 			reason = reason or outcome.reason
 		end
 	end
-	commit(self, false, function(db)
+	self:commit(false, function(db)
 		if #rejected > 0 then move(db, attempt, json.encode(json.array(rejected)), "rejected") end
 		if #rejected < #outcomes then
 			db:run([[UPDATE state SET state = 'written' WHERE system = ? AND attempt = ? AND state = 'sent'
@@ -305,7 +307,7 @@ end
 ---@param e syncrun.Error with request and response where the system keeps them
 function Ledger:failed(attempt, e)
 	local state = not e.reject and "unknown" or attempt.contacts > 1 and "planned" or "rejected"
-	commit(self, false, function(db)
+	self:commit(false, function(db)
 		move(db, attempt, attempt.keys, state)
 		close_attempt(db, attempt, e.reject and "refused" or e.unknown and "unknown" or "failed",
 			{ reason = e.message, request = attempt.contacts == 1 and e.request or nil, response = e.response })
@@ -317,7 +319,7 @@ end
 ---@param keys string[]
 ---@param reading { id: integer }
 function Ledger:found(attempt, keys, reading)
-	commit(self, false, function(db) move(db, attempt, json.encode(json.array(keys)), "written", reading) end)
+	self:commit(false, function(db) move(db, attempt, json.encode(json.array(keys)), "written", reading) end)
 end
 
 -- ---- verdicts
@@ -335,7 +337,7 @@ local JUDGE = [[INSERT INTO state (system, key, state, digest, attempt, read)
 ---@param reading { id: integer } that showed it
 ---@param wrong fun(): syncrun.Rows?
 function Ledger:judge(system, reading, wrong)
-	commit(self, false, function(db)
+	self:commit(false, function(db)
 		db:run "DELETE FROM temp.wrong"
 		for page in wrong do db:insert_rows("INSERT OR IGNORE INTO temp.wrong VALUES (?, ?)", page) end
 	end)
@@ -344,7 +346,7 @@ function Ledger:judge(system, reading, wrong)
 		local last = ours(self.db.one, self.db, "SELECT key FROM temp.seen WHERE key > ? ORDER BY key LIMIT 1 OFFSET ?", from,
 			CHUNK - 1)
 		local to = last and last.key
-		commit(self, false, function(db) db:run(JUDGE, system, reading.id, from, to) end)
+		self:commit(false, function(db) db:run(JUDGE, system, reading.id, from, to) end)
 		from = to
 		task.sleep(0)
 	until not last
@@ -379,8 +381,6 @@ function Ledger:sent_keys()
 	end
 end
 
--- ---- looking back
-
 --- Whether this contact was ever sent to a system by us.
 ---@param system string
 ---@param key string
@@ -390,124 +390,10 @@ function Ledger:wrote(system, key)
 		key) ~= nil
 end
 
---- Whether this run's mapping is another than that of the last run before it that looked at contacts.
----@return boolean
-function Ledger:mapping_changed()
-	local row = self.db:one([[SELECT now.mapping_digest IS NOT before.mapping_digest AS changed
-		FROM run AS now JOIN run AS before ON before.id = (SELECT max(id) FROM run WHERE id < now.id
-		AND status IN ('finished', 'incomplete', 'interrupted')) WHERE now.id = ?]], self.run)
-	return row ~= nil and row.changed ~= 0
-end
+-- ---- its other duties
 
---- The last run that is over and was not refused. A former one that is still called running was killed: it would hold the
---- state folder's lock.
----@return table? row of the table run
-function Ledger:last_run()
-	return self.db:one([[SELECT * FROM run WHERE status <> 'refused' AND (status <> 'running' OR id IS NOT ?)
-		ORDER BY id DESC LIMIT 1]], self.run)
-end
-
-local function is_of(totals, subject)
-	if type(totals) ~= "table" or not totals.whole or type(totals.source) ~= "table" then return false end
-	for name, value in pairs(subject) do
-		if totals.source[name] ~= value then return false end
-	end
-	return true
-end
-
---- How many contacts the source had when all of it was proven equal everywhere for the last time; nil when it never was.
----@param subject table<string, string> what the source reads
----@return integer?
-function Ledger:last_proven(subject)
-	for row in self.db:each [[SELECT totals FROM run WHERE exit = 0 AND status = 'finished' AND totals IS NOT NULL
-		ORDER BY id DESC LIMIT 100]] do
-		local totals = err.try(json.decode, row.totals)
-		if is_of(totals, subject) then return math.tointeger(totals.total) end
-	end
-end
-
---- Contacts that a system holds, as far as is known here, and that are not among those of this run: the first few.
----@param limit integer
----@return string[]
-function Ledger:absent(limit)
-	local list = {}
-	for row in self.db:each([[SELECT DISTINCT key FROM state WHERE state = 'verified'
-		AND NOT EXISTS (SELECT 1 FROM temp.seen WHERE seen.key = state.key) ORDER BY key LIMIT ?]], limit) do
-		list[#list + 1] = row.key
-	end
-	return list
-end
-
---- The contacts that a run left in any other state than verified, in order.
----@param run integer
----@return string[]
-function Ledger:failures(run)
-	local list = {}
-	for row in self.db:each([[SELECT DISTINCT key FROM state LEFT JOIN attempt AS a ON a.id = state.attempt
-		LEFT JOIN attempt AS r ON r.id = state.read WHERE state <> 'verified' AND (a.run = ?1 OR r.run = ?1)
-		ORDER BY key]], run) do
-		list[#list + 1] = row.key
-	end
-	return list
-end
-
---- Runs that began before a time, with what belongs to them only. What a present state rests on stays, without its
---- request and response.
----@param before string RFC 3339, UTC
----@return { folders: string[], runs: integer, attempts: integer }
-function Ledger:prune(before)
-	local pruned = { folders = {} }
-	commit(self, true, function(db)
-		for row in db:each("SELECT folder FROM run WHERE started_at < ? AND id <> ?", before, self.run or 0) do
-			pruned.folders[#pruned.folders + 1] = row.folder
-		end
-		local old = "run IN (SELECT id FROM run WHERE started_at < ?1 AND id <> ?2)"
-		pruned.attempts = db:run(("DELETE FROM attempt WHERE %s AND id NOT IN (SELECT attempt FROM state WHERE attempt > 0 "
-			.. "UNION SELECT read FROM state WHERE read > 0)"):format(old), before, self.run or 0)
-		db:run(("UPDATE attempt SET request = NULL, response = NULL WHERE %s AND request IS NOT NULL"):format(old), before,
-			self.run or 0)
-		pruned.runs = db:run("DELETE FROM run WHERE started_at < ? AND id <> ?", before, self.run or 0)
-	end)
-	return pruned
-end
-
--- ---- forgetting
-
-local FORGOTTEN = "(forgotten)"
-
--- Texts of a decoded JSON value that are, or contain, the key.
-local function without_key(value, key)
-	if value == key then return FORGOTTEN end
-	if type(value) ~= "table" then return value end
-	for k, v in pairs(value) do value[k] = without_key(v, key) end
-	return value
-end
-
-local function forget_in_runs(db, key)
-	local n = 0
-	for _, row in ipairs(db:query("SELECT id, options FROM run WHERE instr(options, ?) > 0", key)) do
-		n = n + db:run("UPDATE run SET options = ? WHERE id = ?", json.encode(without_key(json.decode(row.options), key)),
-			row.id)
-	end
-	return n
-end
-
---- Erase a contact: its states, its key wherever it stands, and every text of a request it was in. The file is cleaned
---- of what was there.
----@param key string
----@return { states: integer, attempts: integer, runs: integer }
-function Ledger:forget(key)
-	local done = {}
-	commit(self, true, function(db)
-		done.states = db:run("DELETE FROM state WHERE key = ?", key)
-		done.attempts = db:run([[UPDATE attempt SET request = NULL, response = NULL,
-			reason = CASE WHEN reason IS NOT NULL THEN ?2 END,
-			keys = (SELECT json_group_array(CASE value WHEN ?1 THEN ?2 ELSE value END) FROM json_each(attempt.keys))
-			WHERE ?1 IN (SELECT value FROM json_each(attempt.keys))]], key, FORGOTTEN)
-		done.runs = forget_in_runs(db, key)
-	end)
-	ours(self.db.exec, self.db, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")
-	return done
+for _, duty in ipairs { "syncrun.record.ledger_history", "syncrun.record.ledger_erasure" } do
+	for name, method in pairs(require(duty)) do Ledger[name] = method end
 end
 
 return M

@@ -26,7 +26,7 @@ PACKAGES := lua5.4 lua5.4-cjson libcurl libpq sqlite3 libmicrohttpd libcrypto li
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wformat=2 -Wcast-qual -Wundef -Werror
 SANITIZE_FLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-C_FLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L $(WARNINGS) $(OPTIMIZE) $(SANITIZE_FLAGS) -fstack-protector-strong \
+C_FLAGS = -std=c11 -D_XOPEN_SOURCE=700 $(WARNINGS) $(OPTIMIZE) $(SANITIZE_FLAGS) -fstack-protector-strong \
 	-Isrc $(PACKAGE_CFLAGS) $(CFLAGS)
 LD_FLAGS = $(SANITIZE_FLAGS) $(LDFLAGS)
 LD_LIBS = $(PACKAGE_LIBS) -lunistring -lpthread -lm $(LDLIBS)
@@ -127,7 +127,7 @@ check-cppcheck: | check-packages ## cppcheck
 	@mkdir -p $(BUILD)/cppcheck
 	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
 		--library=tests/cppcheck.cfg --suppressions-list=tests/cppcheck.suppress --cppcheck-build-dir=$(BUILD)/cppcheck -j $(JOBS) \
-		-D_POSIX_C_SOURCE=200809L -Isrc src
+		-D_XOPEN_SOURCE=700 -Isrc src
 
 check-tidy: $(patsubst %.c,$(BUILD)/tidy/%.ok,src/main.c $(SOURCES)) ## clang-tidy (.clang-tidy)
 

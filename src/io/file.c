@@ -1,5 +1,4 @@
 // Files and folders that syncrun creates. Knows nothing of what is written.
-#define _XOPEN_SOURCE 700 // realpath
 #include "io/file.h"
 
 #include <errno.h>

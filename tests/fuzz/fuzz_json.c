@@ -1,5 +1,5 @@
 // Fuzz entry of the JSON reader: whatever is accepted has one canonical form, and every number in it a stable one.
-// clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c11 -D_POSIX_C_SOURCE=200809L -Isrc \
+// clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c11 -D_XOPEN_SOURCE=700 -Isrc \
 //   tests/fuzz/fuzz_json.c src/io/json*.c src/base/buf.c src/base/err.c -lm -o fuzz_json && ./fuzz_json -max_len=4096
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Run tests, and end with one line "N passed, N failed": run.sh [c|lua|shell|e2e|FILE]... By hand it builds what it needs.
-# BUILD names the build folder. Each file's output goes to $BUILD/log; what failed is shown. The Lua and end-to-end tests get a
-# private PostgreSQL (SYNCRUN_TEST_PG), which is stopped whatever happens.
+# BUILD names the build folder, JOBS how many files run side by side (as many as there are processors). Each file's output goes
+# to $BUILD/log; what failed is shown. The Lua and end-to-end tests get a private PostgreSQL (SYNCRUN_TEST_PG), which is stopped
+# whatever happens.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${BUILD:-build}
@@ -11,14 +12,14 @@ ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1:detect_stack_
 UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 export SYNCRUN ASAN_OPTIONS UBSAN_OPTIONS
 passed=0 failed=0 skipped=0
-postgres='' child=''
+jobs=${JOBS:-$(nproc)}
+postgres=''
+declare -A file_of=() since_of=() # the file by its process, the second it began by the file
 started=$(date +%s)
 
 clean_up() {
-	[ -z "$child" ] || {
-		kill "$child" 2>/dev/null # timeout passes it on to the test
-		wait "$child"
-	}
+	for child in "${!file_of[@]}"; do kill "$child" 2>/dev/null; done # timeout passes it on to the test
+	wait
 	[ -z "$postgres" ] || {
 		scripts/private_postgres.sh stop "$postgres"
 		rm -rf "$postgres"
@@ -56,18 +57,24 @@ count_cmocka() {
 		END { printf "%d passed, %d failed, %d skipped\n", p, f, s }' "$1"
 }
 
-# run NAME COMMAND...: run it, add its counts to ours, show what failed.
-run() {
-	name=$1
+log_of() {
+	printf '%s' "$build/log/$(printf '%s' "$1" | tr '/ ' '__').log"
+}
+
+# start NAME COMMAND...: run it beside us, so that a signal to us is heard at once; a shell's jobs ignore Ctrl-C, tests of it must
+# not.
+start() {
+	local name=$1
 	shift
-	log=$build/log/$(printf '%s' "$name" | tr '/ ' '__').log
-	since=$(date +%s)
-	# Beside us, so that a signal to us is heard at once; a shell's jobs ignore Ctrl-C, tests of it must not.
-	env --default-signal=INT,QUIT timeout -k 10 "${TEST_TIMEOUT:-600}" "$@" </dev/null >"$log" 2>&1 &
-	child=$!
-	wait "$child"
-	status=$?
-	child=''
+	since_of[$name]=$(date +%s)
+	env --default-signal=INT,QUIT timeout -k 10 "${TEST_TIMEOUT:-300}" "$@" </dev/null >"$(log_of "$name")" 2>&1 &
+	file_of[$!]=$name
+}
+
+# judge NAME STATUS: add the counts of a test that has ended to ours, show what failed.
+judge() {
+	local name=$1 status=$2 log line p f s verdict='ok    '
+	log=$(log_of "$name")
 	case $name in
 	tests/c/*) line=$(count_cmocka "$log") ;;
 	*) line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1) ;;
@@ -77,8 +84,7 @@ run() {
 	if [ "$status" != 0 ] && [ "$f" = 0 ]; then f=1; fi
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 	[ "$f" = 0 ] || verdict=FAILED
-	[ "$f" != 0 ] || verdict='ok    '
-	printf '%s  %-36s %4d passed, %d failed, %d skipped, %d s\n' "$verdict" "$name" "$p" "$f" "$s" $(($(date +%s) - since))
+	printf '%s  %-36s %4d passed, %d failed, %d skipped, %d s\n' "$verdict" "$name" "$p" "$f" "$s" $(($(date +%s) - since_of[$name]))
 	if [ "$f" != 0 ]; then
 		echo "        exit code $status; the whole output is in $log"
 		if grep -qE '^(FAILED|skipped|ok) ' "$log"; then
@@ -91,11 +97,29 @@ run() {
 	fi
 }
 
-run_file() {
+# wait_for_one: until one of those that run has ended; it is judged.
+wait_for_one() {
+	local ended status=0
+	wait -n -p ended "${!file_of[@]}" || status=$?
+	judge "${file_of[$ended]}" "$status"
+	unset "file_of[$ended]"
+}
+
+# database_for FILE: the URI of a database of its own, since files run side by side; nothing for one that asks for none.
+database_for() {
+	local name
+	[ -n "${SYNCRUN_TEST_PG:-}" ] && grep -q SYNCRUN_TEST_PG "$1" || return 0
+	name=$(basename "$1" .lua)
+	psql -qX "$SYNCRUN_TEST_PG" -c "create database $name" && echo "${SYNCRUN_TEST_PG%/*}/$name"
+}
+
+start_file() {
 	case $1 in
-	tests/c/*.c) run "$1" "$build/tests/$(basename "$1" .c)" ;;
-	*.lua) run "$1" "$SYNCRUN" --lua scripts tests/run.lua "$1" ;; # the mapping that ships is tested too
-	*.sh) run "$1" "$1" ;;
+	tests/c/*.c) start "$1" "$build/tests/$(basename "$1" .c)" ;;
+	*.lua) # the mapping that ships is tested too
+		SYNCRUN_TEST_PG=$(database_for "$1") start "$1" "$SYNCRUN" --lua scripts tests/run.lua "$1"
+		;;
+	*.sh) start "$1" "$1" ;;
 	*) echo "run.sh: '$1' is no test" >&2 && exit 2 ;;
 	esac
 }
@@ -113,10 +137,14 @@ for what in "$@"; do
 	e2e) files=$(ls tests/e2e/*.sh tests/e2e/*.lua 2>/dev/null) ;;
 	*) files=$what ;;
 	esac
-	for file in $files; do run_file "$file"; done
+	for file in $files; do
+		[ ${#file_of[@]} -lt "$jobs" ] || wait_for_one
+		start_file "$file"
+	done
 done
+while [ ${#file_of[@]} -gt 0 ]; do wait_for_one; done
 echo "$(($(date +%s) - started)) s"
 line="$passed passed, $failed failed"
 [ "$skipped" = 0 ] || line="$line, $skipped skipped"
 echo "$line"
-[ "$failed" = 0 ]
+[ "$failed" = 0 ] && [ "$((passed + skipped))" != 0 ]

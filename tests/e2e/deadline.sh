@@ -14,7 +14,7 @@ listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1])
 time.sleep(600)' >"$work/port" &
 	pids+=($!)
-	until [ -s "$work/port" ]; do sleep 0.02; done
+	wait_until 10 [ -s "$work/port" ] || exit 1
 	port=$(cat "$work/port")
 }
 

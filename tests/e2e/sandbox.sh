@@ -26,11 +26,12 @@ same_ports() {
 	expect_eq "$TWENTY_API_URL $BIGQUERY_EMULATOR_HOST" "$twenty $bigquery" "the addresses"
 	stop_sandbox 2>/dev/null
 	"$python" -c "import socket, sys, time
-s = socket.socket(); s.bind(('127.0.0.1', int(sys.argv[1]))); s.listen(); print('taken', flush=True); time.sleep(60)" \
-		"${twenty##*:}" >taken &
+listener = socket.create_server(('127.0.0.1', int(sys.argv[1]))) # has it though a connection's end still waits there
+print('taken', flush=True)
+time.sleep(60)" "${twenty##*:}" >taken &
 	pids+=($!)
 	local taker=$!
-	until [ -s taken ]; do sleep 0.02; done
+	wait_until 10 [ -s taken ] || return
 	run "$scripts/sandbox.lua" --dir "$work/box" --port-twenty "${twenty##*:}"
 	expect_exit 2
 	expect_text "$err" "cannot listen on '127.0.0.1:${twenty##*:}' (Address already in use); is the port taken?"

@@ -90,7 +90,7 @@ locked() {
 	"$python" "$lib/lock.py" "$LOCAL_DB" locked release &
 	local locker=$!
 	pids+=("$locker")
-	until [ -e locked ]; do sleep 0.01; done
+	wait_until 10 [ -e locked ] || return
 	echo 'return { local_db = { lock_wait = 0.2 } }' >config.lua
 	full_sync --config config.lua
 	touch release

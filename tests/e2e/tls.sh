@@ -74,6 +74,10 @@ warned_in_the_clear() {
 	expect_no_text "$err" "not encrypted"
 }
 
+has_tls() {
+	[ "$(sql "show ssl")" = on ]
+}
+
 over_tls() {
 	local data=${clusters[-1]}/data
 	openssl req -new -x509 -days 2 -nodes -subj /CN=localhost -newkey rsa:2048 -keyout "$data/server.key" \
@@ -82,7 +86,7 @@ over_tls() {
 	chown --reference="$data" "$data/server.key" "$data/server.crt"
 	sql "alter system set ssl = on"
 	sql "select pg_reload_conf()" >/dev/null
-	until [ "$(sql "show ssl")" = on ]; do sleep 0.05; done
+	wait_until 10 has_tls || return
 	full_sync "SUPABASE_DB_URL=$far"
 	expect_exit 0
 	expect_totals 3 3 3 0 0

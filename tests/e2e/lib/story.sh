@@ -85,6 +85,17 @@ finish() {
 	exit
 }
 
+# wait_until SECONDS COMMAND...: until the command succeeds; what never comes is a failure, not a test that hangs.
+wait_until() {
+	local tries=$(($1 * 50))
+	shift
+	until "$@"; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || { fail "never came: $*"; return 1; }
+		sleep 0.02
+	done
+}
+
 # ---- the systems
 
 # start_sandbox NAME ARGUMENTS...: in $work/NAME; its variables are exported, as a user's shell would have them.

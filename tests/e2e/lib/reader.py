@@ -14,6 +14,7 @@ import urllib.request
 from decimal import Decimal
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+NUMBERS = {"parse_float": Decimal} # how numbers of Twenty are read
 
 
 def call(method, url, body=None, headers=None):
@@ -33,7 +34,7 @@ def twenty(method, path, body=None):
     status, text = call(method, os.environ["TWENTY_API_URL"] + path, body, headers)
     if status >= 400:
         sys.exit("%s %s: %d %s" % (method, path, status, text))
-    return json.loads(text, parse_float=Decimal)
+    return json.loads(text, **NUMBERS)
 
 
 def dig(value, path):

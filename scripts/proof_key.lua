@@ -2,6 +2,7 @@
 local args = require "syncrun.args"
 local config_of = require "syncrun.flow.config"
 local err = require "syncrun.err"
+local exits = require "syncrun.flow.exits"
 local file = require "syncrun.file"
 local lock = require "syncrun.record.lock"
 local note = require "syncrun.record.note"
@@ -18,15 +19,17 @@ local options = args.parse(arg, {
 	},
 })
 
-local state = config_of.load { file = options.config }.state
-local _ <close> = lock.take(state)
-local path = state .. "/proof.key"
-if not file.kind(path) then
-	if not options.name then err.raisef("usage", "there is no key yet; name one: syncrun scripts/proof_key.lua NAME") end
-	local key = note.new_key(options.name)
-	run_log.read(state) -- a broken log gets no signature
-	file.replace(path, note.signer_text(key) .. "\n")
-	run_log.sign(state)
-end
-file.standard "stdout":write(note.verifier_text(run_log.read(state).signer) .. "\n")
-return 0
+return exits.code(function()
+	local state = config_of.load { file = options.config }.state
+	local _ <close> = lock.take(state)
+	local path = state .. "/proof.key"
+	if not file.kind(path) then
+		if not options.name then err.raisef("usage", "there is no key yet; name one: syncrun scripts/proof_key.lua NAME") end
+		local key = note.new_key(options.name)
+		run_log.read(state) -- a broken log gets no signature
+		file.replace(path, note.signer_text(key) .. "\n")
+		run_log.sign(state)
+	end
+	file.standard "stdout":write(note.verifier_text(run_log.read(state).signer) .. "\n")
+	return exits.equal
+end)

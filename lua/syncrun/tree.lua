@@ -25,6 +25,14 @@ function M.of(bytes, len) return c.of(bytes, len) end
 ---@return syncrun.TreeLeaves
 function M.open(path, len) return c.open(path, len) end
 
+---@class syncrun.TreeGrower a tree that grows at its right end; #grower is its size
+---@field add fun(self, leaf: string)
+---@field root fun(self): string over the leaves so far
+
+--- A tree without leaves.
+---@return syncrun.TreeGrower
+function M.grower() return c.grower() end
+
 local STEP = 100000 -- leaves hashed before others get their turn
 
 --- The root over the first leaves.

@@ -33,6 +33,7 @@ local GENERAL = {
 		guards = { types = { "table" }, fields = {
 			share = { types = { "number" }, min = 0, max = 1 }, least = { types = { "integer" }, min = 0 },
 			shrunk = { types = { "number" }, min = 0, max = 1 } } },
+		witnesses = { types = { "list" }, items = { types = { "text" }, filled = true } }, -- verifier keys
 		source = { types = { "table" } },
 		targets = { types = { "list" }, items = { types = { "table" } }, filled = true },
 		require = { types = { "list" }, items = { types = { "text" },

@@ -1,4 +1,7 @@
 --- The one place for exit codes: errors say what happened, this table says which code that is.
+local err = require "syncrun.err"
+local file = require "syncrun.file"
+
 local M = {
 	equal = 0,       -- every contact in every system checked and equal
 	different = 1,   -- finished; errors or differences remain
@@ -12,7 +15,7 @@ local M = {
 }
 
 local BY_KIND = {
-	config = M.usage, mapping = M.usage, usage = M.usage, sqlite = M.usage,
+	config = M.usage, mapping = M.usage, usage = M.usage, sqlite = M.usage, check = M.different,
 	http = M.unreachable, postgres = M.unreachable, timeout = M.unreachable,
 	script = M.script, internal = M.script, cancelled = M.script,
 }
@@ -23,6 +26,18 @@ local BY_KIND = {
 function M.of(e)
 	if e.code == "call" then return M.script end -- a script that called a primitive wrongly
 	return e.exit or BY_KIND[e.kind] or M.unreachable
+end
+
+--- The exit code that f(...) returns, or that of the error that ends it, which is said. For scripts that are no run; an error
+--- that is the script's own, or a cancellation, is raised again.
+---@param f fun(...): integer
+---@return integer
+function M.code(f, ...)
+	local code, e = err.try(f, ...)
+	if not e then return code end
+	if M.of(e) == M.script then err.raise(e) end
+	if not e.said then file.standard "stderr":write(("syncrun: %s\n"):format(e.message)) end
+	return M.of(e)
 end
 
 --- Whether an error is no system's fault: the run ends, whatever the systems do.

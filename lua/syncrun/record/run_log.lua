@@ -104,12 +104,26 @@ local function check_signature(self, head, good, keys)
 	end
 end
 
-local function read_checkpoint(self, text, keys)
+local function take_apart(text, keys)
 	local body, signatures = text, {}
 	if text:sub(1, #M.UNSIGNED + 1) ~= M.UNSIGNED .. "\n" then body, signatures = note.split(text) end
-	local head, good = checkpoint.read(body), note.verified(body, signatures, keys)
+	return checkpoint.read(body), note.verified(body, signatures, keys)
+end
+
+local function read_checkpoint(self, text, keys)
+	local head, good = take_apart(text, keys)
 	check_entries(self, head)
 	check_signature(self, head, good, keys)
+end
+
+--- The head that a checkpoint tells of. Raises kind check when it is none, or the signature of one of the keys is wrong.
+---@param text string
+---@param keys syncrun.NoteKey[]
+---@return syncrun.Checkpoint signed: one of the keys signed it
+function M.head_of(text, keys)
+	local head, good = take_apart(text, keys)
+	head.signed = #good > 0
+	return head
 end
 
 local function read(self, keys)

@@ -3,7 +3,8 @@
   verifier.py state STATE [KEY] [HEAD]  every proof, every file of leaves, the log of runs and its checkpoint; KEY: the verifier
                                         key that an auditor keeps, HEAD: a file with an older checkpoint that was kept elsewhere
   verifier.py roots STATE [RUN]         the roots of a run (default: the last), from BigQuery's rows and from what each system
-                                        holds, read by REST, by psql and by Python's sqlite3"""
+                                        holds, read by REST, by psql and by Python's sqlite3
+  verifier.py contact PROOF FILE ID     what verify_proof.lua --contact ID gave, against the run's proof.json"""
 
 import base64
 import hashlib
@@ -246,7 +247,71 @@ def check_state(state, key=None, kept=None):
     return len(entries), files
 
 
+# ---- one contact
+
+def root_with(leaves, start, size, path):
+    """The root of a tree of which leaves from `start` on are known, and beside them the subtrees that hold none of them."""
+    path = list(path)
+
+    def node(low, high):
+        if high <= start or low >= start + len(leaves):
+            need(path, "the path is too short")
+            return path.pop(0)
+        if high - low == 1:
+            return leaf_hash(leaves[low - start])
+        middle = low + (1 << (high - low - 1).bit_length() - 1)
+        left = node(low, middle)
+        return sha(b"\1" + left + node(middle, high))
+
+    found = node(0, size)
+    need(not path, "the path is too long")
+    return found
+
+
+def pieces(text, length):
+    data = unbase64(text)
+    return [data[i:i + length] for i in range(0, len(data), length)]
+
+
+def check_absent(span, b, size, tree_root):
+    if size == 0:
+        return
+    leaves, start = pieces(span["leaves"], 64), span["from"]
+    need(root_with(leaves, start, size, pieces(span["path"], 32)).hex() == tree_root, "the neighbours are not in the tree")
+    names = [leaf[:32] for leaf in leaves]
+    between = len(names) == 2 and names[0] < b < names[1]
+    at_end = len(names) == 1 and (start == 0 and b < names[0] or start == size - 1 and names[0] < b)
+    need(between or at_end, "it does not stand between its neighbours")
+
+
+def check_contact(proof, digest, given, contact_id):
+    """'included' or 'absent'. Raises Broken."""
+    document = given["proof"]
+    need(document["proof"] == digest and document["run"] == proof["run"], "it is about another proof.json")
+    system = next(s for s in proof["systems"] if s["label"] == document["system"])
+    k, contact_id = unbase64(document["k"]), contact_id.encode()
+    b = sha(b"b" + k + frame(contact_id))
+    need(unbase64(document["b"]) == b, "it is about another contact")
+    if "index" not in document:
+        check_absent(document.get("observed"), b, system["observed_size"], system["observed_root"])
+        check_absent(document.get("extras"), b, system["extras_size"], system["extras_root"])
+        return "absent"
+    columns = [line.split(" ", 2) for line in system["columns"]]
+    need(given["row"][0].encode() == contact_id and len(given["row"]) == len(columns), "the row is another's")
+    leaf = leaf_hash(b + value_of(k, columns, given["row"]))
+    found = root_from_path(leaf, document["index"], system["observed_size"], pieces(document["path"], 32))
+    need(found.hex() == system["observed_root"], "the row is not in the tree")
+    return "included"
+
+
 # ---- commands
+
+def cmd_contact(path, file, contact_id):
+    data = read(path)
+    for line in read(file).decode().splitlines():
+        given = json.loads(line)
+        print(given["proof"]["system"], check_contact(proof_of(data), sha(data).hex(), given, contact_id))
+
 
 def cmd_state(state, key=None, kept=None):
     print("%d runs, %d files of leaves: all hold" % check_state(state, key, kept and read(kept)))

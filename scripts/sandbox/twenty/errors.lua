@@ -44,6 +44,13 @@ function M.type_error(message)
 	M.raise { status = 400, error = "TypeError", message = message, gql = { code = "INTERNAL_SERVER_ERROR" } }
 end
 
+--- The role of the API key may not do it.
+---@param message string
+function M.denied(message)
+	M.raise { status = 400, error = "Error", message = message, code = "PERMISSION_DENIED",
+		gql = { code = "FORBIDDEN", subCode = "PERMISSION_DENIED", user = "User does not have permission." } }
+end
+
 function M.not_found()
 	M.raise { status = 404, error = "NotFoundException", message = "Record not found",
 		gql = { code = "NOT_FOUND", subCode = "RECORD_NOT_FOUND",
@@ -54,6 +61,12 @@ end
 function M.unstorable()
 	M.raise { status = 500, error = "InternalServerErrorException", message = "Data validation error.",
 		gql = { code = "INTERNAL_SERVER_ERROR" } }
+end
+
+--- There is a row of this id.
+function M.duplicate_id()
+	M.raise { status = 400, error = "BadRequestException", message = "A duplicate entry was detected",
+		gql = { code = "BAD_USER_INPUT", user = "This record already exists. Please check your data and try again." } }
 end
 
 --- A unique index refused the row.

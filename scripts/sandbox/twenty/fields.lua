@@ -3,6 +3,7 @@
 local crypto = require "syncrun.crypto"
 local js = require "sandbox.twenty.jsvalue"
 local metadata = require "sandbox.twenty.metadata"
+local role = require "sandbox.twenty.role"
 
 local M = {}
 
@@ -13,6 +14,14 @@ local MetadataError = {}
 function M.is_error(e) return getmetatable(e) == MetadataError end
 
 local function fail(e) error(setmetatable(e, MetadataError), 0) end
+
+--- Raise unless the role of the key may look at the model through REST, or change it.
+---@param md table
+function M.need_model(md)
+	if md.role.model then return end
+	fail { status = 403, code = "PERMISSION_DENIED", message = role.DENIED,
+		gql = { code = "FORBIDDEN", subCode = "PERMISSION_DENIED", user = "User does not have permission." } }
+end
 
 local views = { "20202020-a002-4a02-8a02-ae0a1ea12001", "20202020-a002-4a02-8a02-ae0a1ea11a00" }
 
@@ -149,7 +158,7 @@ function M.graphql_entry(e)
 	elseif e.migration then
 		ext = js.from_pairs { { "code", "INTERNAL_SERVER_ERROR" }, { "userFriendlyMessage", e.user } }
 	else
-		ext = js.from_pairs { { "subCode", e.gql.subCode }, { "userFriendlyMessage", "An error occurred." },
+		ext = js.from_pairs { { "subCode", e.gql.subCode }, { "userFriendlyMessage", e.gql.user or "An error occurred." },
 			{ "code", e.gql.code } }
 	end
 	return js.from_pairs { { "message", e.message }, { "extensions", ext } }

@@ -116,6 +116,30 @@ record_reader = function(run, object, selection, inside_many)
 	return render.object(members)
 end
 
+-- Rights -----------------------------------------------------------------------------------------------------------
+
+local rights = { create = "update", update = "update", restore = "delete", delete = "delete", destroy = "delete" }
+
+local function names_of(run, selection)
+	local names = {}
+	for i, f in ipairs(chosen(run, selection)) do names[i] = f.name end
+	return names
+end
+
+local function inputs_of(args)
+	local data = js.get(args, "data")
+	if js.is_array(data) then return data end
+	return js.is_object(data) and { data } or {}
+end
+
+-- What the role of the key must have for a mutation; an upsert of nobody only reads.
+local function check_role(run, object, f, verb, args)
+	local role, list, upsert = run.ctx.metadata.role, inputs_of(args), js.get(args, "upsert") == true
+	if #list > 0 or not upsert then role:need(object, rights[verb]) end
+	role:need_to_read(object, names_of(run, f.selection))
+	if rights[verb] == "update" then role:need_to_write(object, list, upsert and "upsert" or verb) end
+end
+
 -- Connections ------------------------------------------------------------------------------------------------------
 
 local function nodes_selected(run, selection)
@@ -218,6 +242,7 @@ end
 
 local function connection(run, object, f, args)
 	local edges, node = nodes_selected(run, f.selection)
+	run.ctx.metadata.role:need_to_read(object, names_of(run, node and node.selection))
 	local page, aggregates, parts, done = nil, {}, {}, {}
 	for _, g in ipairs(chosen(run, f.selection)) do
 		if groups.aggregate(object, g.name) then aggregates[#aggregates + 1] = g.name end
@@ -368,7 +393,7 @@ end
 
 local verbs = { "create", "update", "delete", "restore", "destroy" }
 
--- The root fields of an operation kind: name -> {handler, object}.
+-- The root fields of an operation kind: name -> {handler, object, verb of a mutation}.
 local function root_table(metadata, kind)
 	local t = {}
 	for _, object in ipairs(metadata.objects) do
@@ -379,8 +404,8 @@ local function root_table(metadata, kind)
 			t[object.plural .. "GroupBy"] = { roots.group_by, object }
 		else
 			for _, verb in ipairs(verbs) do
-				t[verb .. capitalised(object.singular)] = { roots[verb .. "_one"], object }
-				t[verb .. capitalised(object.plural)] = { roots[verb .. "_many"], object }
+				t[verb .. capitalised(object.singular)] = { roots[verb .. "_one"], object, verb }
+				t[verb .. capitalised(object.plural)] = { roots[verb .. "_many"], object, verb }
 			end
 		end
 	end
@@ -429,7 +454,10 @@ end
 local function run_field(run, f, root)
 	run.ctx.take()
 	local args = parser.resolve(f.args, run.variables, run.defaults)
-	if run.kind == "mutation" then run.ctx.writing() end
+	if root[3] then
+		run.ctx.writing()
+		check_role(run, root[2], f, root[3], args)
+	end
 	return root[1](run, root[2], f, args)
 end
 

@@ -3,6 +3,7 @@
 local file = require "syncrun.file"
 local crypto = require "syncrun.crypto"
 local http = require "syncrun.http"
+local json = require "syncrun.json"
 local sqlite = require "syncrun.sqlite"
 local task = require "syncrun.task"
 local errors = require "sandbox.twenty.errors"
@@ -14,6 +15,7 @@ local metadata_rest = require "sandbox.twenty.metadata_rest"
 local ratelimit = require "sandbox.twenty.ratelimit"
 local records = require "sandbox.twenty.records"
 local rest = require "sandbox.twenty.rest"
+local role = require "sandbox.twenty.role"
 local tokens = require "sandbox.twenty.tokens"
 
 local M = {}
@@ -213,6 +215,12 @@ local function is_api(path)
 	return path:find("^/rest") or path:find("^/graphql") or path:find("^/metadata")
 end
 
+-- The role of the key from now on.
+local function control_role(self, req)
+	self.metadata.role = role.new(req.method == "POST" and json.decode(req.body) or nil)
+	return { status = 200, json = {} }
+end
+
 local function counted(self, req, res)
 	if not res.drop and is_api(req.path) then self.counters.requests = self.counters.requests + 1 end
 	return res
@@ -221,6 +229,7 @@ end
 local function handle(self, req)
 	local extra = self.extra_routes[req.path]
 	if extra then return extra(req) end
+	if req.path == "/_sandbox/role" then return control_role(self, req) end
 	read_args(req)
 	return counted(self, req, route(self, req))
 end
@@ -264,6 +273,7 @@ function M.start(o)
 		extra_routes = o.extra_routes or {} }, Server)
 	local v1 = o.emulate == "v1"
 	self.metadata = metadata.open(db, v1)
+	self.metadata.role = role.new()
 	self.tokens = tokens.open(db, o.token, v1)
 	self.ctx = context(self, o)
 	local ok, server = pcall(http.serve, { host = o.host or "127.0.0.1", port = o.port or 0, max_body = max_body,

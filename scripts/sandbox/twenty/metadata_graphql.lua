@@ -238,6 +238,7 @@ end
 
 function roots.createOneField(run, f, args)
 	local input = js.get(js.get(args, "input"), "field")
+	fields.need_model(run.md)
 	check_new_field(input)
 	return select(run, metadata.changed_view(fields.create(run.md, input)), f.selection)
 end
@@ -245,11 +246,13 @@ end
 function roots.updateOneField(run, f, args)
 	local input = js.get(args, "input")
 	local update = js.get(input, "update")
+	fields.need_model(run.md)
 	check_input(update, "UpdateFieldInput")
 	return select(run, metadata.changed_view(fields.update(run.md, js.get(input, "id"), update)), f.selection)
 end
 
 function roots.deleteOneField(run, f, args)
+	fields.need_model(run.md)
 	local field = fields.delete(run.md, js.get(js.get(args, "input"), "id"))
 	return select(run, metadata.changed_view(field), f.selection)
 end

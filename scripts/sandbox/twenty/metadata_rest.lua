@@ -103,6 +103,7 @@ function M.handle(md, req)
 	local kind, id = req.path:match("^/rest/metadata/(%a+)/?([^/]*)$")
 	if id == "" then id = nil end
 	local ok, status, body = pcall(function()
+		fields.need_model(md)
 		if kind == "objects" then return objects(md, req, id) end
 		if kind ~= "fields" then return nest_error(404, "Not Found", "Cannot " .. req.method .. " " .. req.target) end
 		if id then return one_field(md, req, id) end

@@ -347,6 +347,7 @@ local function translate(self, object, e, out)
 	local other = out and bound(out[column]) and self.db:one(string.format('SELECT "id" FROM "%s" WHERE "%s" = ?',
 		object.singular, column), out[column])
 	if self.metadata.v1 then errors.v1_duplicate(column, found.field.label) end
+	if column == "id" then errors.duplicate_id() end
 	errors.duplicate(found.field.label, other and other.id, object.singular)
 end
 

@@ -220,6 +220,8 @@ local function collection(ctx, object, req, place)
 	return update_many(ctx, object, args, body)
 end
 
+local rights = { GET = "read", HEAD = "read", DELETE = "delete" }
+
 --- Answers a request for records; raises API errors. `req`: method, path, args (last value of each parameter, several
 --- joined by a comma), body_value (JavaScript value or nil).
 ---@param ctx table records, metadata, writing()
@@ -228,6 +230,7 @@ end
 function M.handle(ctx, req)
 	local place = parse_path(req)
 	local object = find_object(ctx, place.object)
+	ctx.metadata.role:need(object, rights[req.method] or "update")
 	if not place.id then return collection(ctx, object, req, place) end
 	if req.method == "GET" or req.method == "HEAD" then return get_one(ctx, object, req.args, place.id) end
 	if req.method == "DELETE" then return delete_one(ctx, object, req.args, place.id) end

@@ -175,8 +175,16 @@ local function say_checks(say, system, checks)
 	return broken
 end
 
-local function look(say, system, options, mapping)
+-- What a run that writes would find in its way.
+local function obstacles(system)
 	local found = system:check { write = true }
+	if not system.ready or problems.worst(found) > 0 then return found end
+	local more = system:ready()
+	return table.move(more, 1, #more, #found + 1, found)
+end
+
+local function look(say, system, options, mapping)
+	local found = obstacles(system)
 	for _, problem in ipairs(found) do say("%s: %s", system.label, report.plain(problem.what)) end
 	if problems.worst(found) > 0 then return problems.worst(found) end
 	say("%s: in reach, and fit for the mapping", system.label)

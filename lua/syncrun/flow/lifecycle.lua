@@ -137,7 +137,7 @@ end
 
 local function status_of(run, code, e)
 	if e and e.kind == "cancelled" then return "interrupted" end
-	if not run.snapshot or (e and e.kind == "guard") then return "refused" end
+	if not run.snapshot or (e and (e.kind == "guard" or e.code == "refused")) then return "refused" end
 	return (e or code == exits.incomplete or code == exits.unreachable) and "incomplete" or "finished"
 end
 

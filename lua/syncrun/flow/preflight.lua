@@ -47,6 +47,24 @@ local function say_errors(errors)
 	return code
 end
 
+-- What the systems found, as far as it stands in the way, and what is worth saying: the exit code of the worst.
+local function say_found(list, found, intent)
+	local code = 0
+	for i, system in ipairs(list) do
+		local left = found[i] and obstacles(system, found[i], intent) or {}
+		if #left > 0 then
+			say_problems(system, left)
+			code = math.max(code, problems.worst(left))
+		end
+		say_notes(system, found[i] or {})
+	end
+	return code
+end
+
+local function refuse(code, message)
+	err.raise { kind = "config", code = "refused", exit = code, said = true, message = message }
+end
+
 local function ask(session, list, intent)
 	local found, errors = registry.each(list, function(system)
 		if system ~= session.source then return system:check(intent) end
@@ -59,14 +77,8 @@ local function ask(session, list, intent)
 	end
 	for i, system in ipairs(list) do
 		system.is_new = found[i] and #problems.where(found[i], function(problem) return problem.whole == true end) > 0
-		local left = found[i] and obstacles(system, found[i], intent) or {}
-		if #left > 0 then
-			say_problems(system, left)
-			code = math.max(code, problems.worst(left))
-		end
-		say_notes(system, found[i] or {})
 	end
-	return code
+	return math.max(code, say_found(list, found, intent))
 end
 
 --- Ask every system; make what makes itself last, when nothing else is wrong. Raises an error that was said already, with
@@ -82,10 +94,38 @@ function M.check(session, intent, only_look)
 		code = say_errors(failed)
 	end
 	if code == 0 then places.check_twins(session.source, session:configured()) end
-	if code > 0 then
-		err.raise { kind = "config", code = "refused", exit = code, said = true,
-			message = "something stands in the way of this run" }
+	if code > 0 then refuse(code, "something stands in the way of this run") end
+end
+
+-- A right that is missing where it is read.
+local function check_denied(targets)
+	for _, target in ipairs(targets) do
+		if target.lost and target.lost.denied then
+			say_error(target.label, "a right is missing there, so nothing was written in any system")
+			refuse(exits.unreachable, target.lost.message)
+		end
 	end
+end
+
+-- The systems that something is to be sent to, and that ask for more than was looked at so far.
+local function to_write(targets)
+	local list = {}
+	for _, target in ipairs(targets) do
+		local changes = target.changes
+		if changes and changes.n > changes.refused and target.system.ready then list[#list + 1] = target.system end
+	end
+	return list
+end
+
+--- All targets have their plan, and nothing is written yet: may what is to be written be written? Raises an error that was
+--- said already when a right is missing.
+---@param targets syncrun.Target[]
+function M.before_writing(targets)
+	check_denied(targets)
+	local list = to_write(targets)
+	local found, errors = registry.each(list, function(system) return system:ready() end)
+	local code = math.max(say_errors(errors), say_found(list, found, { write = true }))
+	if code > 0 then refuse(code, "something stands in the way of writing") end
 end
 
 return M

@@ -187,6 +187,7 @@ function Run:sync()
 	else
 		guards.changes(self)
 	end
+	lifecycle.before_deadline(self, function() preflight.before_writing(self.targets) end)
 	each_target(self, function(target) target:write() end)
 	for _, target in ipairs(self.targets) do target.finished = self.snapshot.total end
 	progress()

@@ -9,9 +9,9 @@
 ---
 --- Every method may raise. The flow understands of an error e: e.exit (2 a misfit, 3 out of reach or not allowed),
 --- e.retryable (the same may work a little later), e.reject (what was sent is refused for its content: it is halved until
---- the culprit stands alone), e.unknown (no answer came: it is read before it is sent again), e.exists (what was to be
---- created is there), e.split (with e.reject: more than it takes at once, so it is sent in parts), e.limited (a rate limit
---- that does not lift).
+--- the culprit stands alone), e.denied (a right is missing: found before anything is written, it ends the run), e.unknown
+--- (no answer came: it is read before it is sent again), e.exists (what was to be created is there), e.split (with e.reject:
+--- more than it takes at once, so it is sent in parts), e.limited (a rate limit that does not lift).
 local err = require "syncrun.err"
 
 local M = {}
@@ -63,6 +63,8 @@ local M = {}
 ---@field write fun(self, batch: syncrun.Batch, mode: "create"|"update"): syncrun.Outcome[], table?
 ---  one outcome per contact; and the evidence { request=, response= } where it is worth keeping
 ---@field close fun(self) let go of what is held; the next call connects anew
+---@field ready (fun(self): syncrun.Problem[])? asked where something is to be written, before anything is written in any
+---  system: what is in its way that check does not ask for
 ---@field delete (fun(self, keys: string[]))? for good; only when asked for by name
 ---@field foresee (fun(self, snapshot: syncrun.Snapshot, o: table): table)? a look ahead: { change = fun(self, mode, page,
 ---  rows), finish = fun(self): table<string, table>, commit = fun(self)? }; finish gives what would be refused, by key;
@@ -110,8 +112,8 @@ local M = {}
 
 local TARGET = { "projection", "check", "setup", "scan", "fetch", "write", "close" }
 local SOURCE = { "check", "scan", "describe", "subject", "title", "close" }
-local OPTIONAL = { "place", "delete", "foresee", "amend", "announce", "edited", "words", "probe", "version", "count",
-	"estimate", "who", "bill" }
+local OPTIONAL = { "place", "ready", "delete", "foresee", "amend", "announce", "edited", "words", "probe", "version",
+	"count", "estimate", "who", "bill" }
 
 local function breach(kind, ...)
 	err.raise { kind = "config", exit = 2,

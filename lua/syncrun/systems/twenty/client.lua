@@ -156,6 +156,20 @@ function Client:metadata(method, path, o)
 	return doc
 end
 
+--- A query of the metadata, which every key may ask for: decoded.
+---@param query string
+---@param variables table
+---@return table data
+function Client:metadata_query(query, variables)
+	local res = self:call { method = "POST", path = "/metadata", read = true,
+		body = json.encode { query = query, variables = variables } }
+	local doc = err.try(json.decode, res.body)
+	if type(doc) ~= "table" then not_twenty(self, "/metadata", "no JSON") end
+	self:check_errors(doc.errors)
+	if type(doc.data) ~= "table" then not_twenty(self, "/metadata", "no data") end
+	return doc.data
+end
+
 --- A client. Config: url, key, rate, timeout, retry = {tries, base}, limit_budget (seconds that a call is refused by the
 --- rate limit before it is given up).
 ---@param config table

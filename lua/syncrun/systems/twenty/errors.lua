@@ -2,6 +2,7 @@
 --- of an answer. Knows no requests.
 local err = require "syncrun.err"
 local json = require "syncrun.json"
+local rights = require "syncrun.systems.twenty.rights"
 
 local M = {}
 
@@ -131,7 +132,9 @@ end
 local function refused(name, f)
 	local bad = f.status == 401 or f.code == "UNAUTHENTICATED" or f.subcode == "UNAUTHENTICATED"
 	if f.subcode == "PERMISSION_DENIED" or f.code == "PERMISSION_DENIED" then
-		return err.new { kind = "http", code = "PERMISSION_DENIED", exit = 3, denied = true,
+		local verb, field = rights.of_words(f.message)
+		return err.new { kind = "http", code = "PERMISSION_DENIED", exit = 3, denied = true, verb = verb, field = field,
+			words = f.message,
 			message = ("'%s' does not let this API key do it (%s); give its role the right"):format(name, f.message) }
 	end
 	local advice = bad and "check TWENTY_API_KEY" or "check TWENTY_API_KEY and the role of the key"

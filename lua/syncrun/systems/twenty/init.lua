@@ -1,5 +1,5 @@
 --- Twenty CRM as a target: people of a workspace. Metadata by REST, records by GraphQL. What each duty needs stands in
---- systems/twenty/: client (requests, errors, pace), metadata (the person's fields), fields (types), reader, writer.
+--- systems/twenty/: client (requests, errors, pace), metadata (the person's fields), fields (types), reader, writer, trial.
 local address = require "syncrun.url"
 local err = require "syncrun.err"
 local client = require "syncrun.systems.twenty.client"
@@ -11,6 +11,7 @@ local probe = require "syncrun.systems.twenty.probe"
 local reader = require "syncrun.systems.twenty.reader"
 local shared_email = require "syncrun.systems.twenty.shared_email"
 local time = require "syncrun.time"
+local trial = require "syncrun.systems.twenty.trial"
 local writer = require "syncrun.systems.twenty.writer"
 
 local M = {}
@@ -122,11 +123,19 @@ function System:check()
 	return metadata.problems(self.columns, self.person)
 end
 
+--- May the role of the key write people, with every field? Nothing is written.
+---@return { what: string, exit: integer }[]
+function System:ready()
+	local e = trial.run(self.client, self.columns, self.reader:selection())
+	return e and { { what = e.message, exit = 3 } } or {}
+end
+
 --- Show, or with apply make, what the mapping needs.
 ---@param apply boolean
 ---@return { what: string, done: boolean }[]
 function System:setup(apply)
 	local problems = self:check()
+	if #problems == 0 then problems = self:ready() end
 	for _, problem in ipairs(problems) do problem.done = false end
 	if apply and #problems > 0 then
 		metadata.apply(self.client, self.columns, problems, function(what) log.info("%s: %s", self.label, what) end)

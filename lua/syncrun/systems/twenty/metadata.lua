@@ -14,10 +14,15 @@ local COMPOSITE = { FULL_NAME = true, EMAILS = true, PHONES = true } -- standard
 ---@class syncrun.TwentyPerson
 ---@field id string of the object
 ---@field fields table<string, table> by name, as the metadata API describes them
+---@field may_change boolean? the role of the key may change the model
 
 -- ---- reading
 
--- Members of an answer may be of any type: what is no list is an empty one.
+-- Members of an answer may be of any type: what is no table has no members, what is no list is an empty one.
+local function table_of(value)
+	return type(value) == "table" and value or {}
+end
+
 local function list_of(value)
 	return json.is_array(value) and value or {}
 end
@@ -37,7 +42,7 @@ end
 
 -- Where the list goes on; one that comes to a place again leads nowhere.
 local function next_cursor(client, doc, met)
-	local info = type(doc.pageInfo) == "table" and doc.pageInfo or {}
+	local info = table_of(doc.pageInfo)
 	local cursor = info.endCursor
 	if info.hasNextPage ~= true then return nil end
 	if type(cursor) ~= "string" or met[cursor] or #objects_of(doc) == 0 then
@@ -77,13 +82,28 @@ local function person_of(client, object)
 	return { id = object.id, fields = fields }
 end
 
---- Read the person object.
----@param client syncrun.TwentyClient
----@return syncrun.TwentyPerson
-function M.load(client)
+-- The two ways to ask for a page of objects. REST is for a role that may change the model; GraphQL tells everybody.
+local function by_rest(client, cursor)
+	return client:metadata("GET", "/objects", { query = { limit = 200, starting_after = cursor }, tries = 3 })
+end
+
+local OBJECTS = [[query($after:ConnectionCursor){objects(paging:{first:100,after:$after}){pageInfo{hasNextPage endCursor}
+	edges{node{id nameSingular fieldsList{id name type label isActive isUnique options}}}}}]]
+
+local function by_graphql(client, cursor)
+	local page = table_of(client:metadata_query(OBJECTS, { after = cursor }).objects)
+	local objects = json.array {}
+	for i, edge in ipairs(list_of(page.edges)) do
+		objects[i] = table_of(table_of(edge).node)
+		objects[i].fields = objects[i].fieldsList
+	end
+	return { data = { objects = objects }, pageInfo = page.pageInfo }
+end
+
+local function find(client, ask)
 	local met, cursor, object = {}
 	repeat
-		local doc = client:metadata("GET", "/objects", { query = { limit = 200, starting_after = cursor }, tries = 3 })
+		local doc = ask(client, cursor)
 		object = find_person(doc)
 		cursor = not object and next_cursor(client, doc, met) or nil
 	until object or not cursor
@@ -91,6 +111,19 @@ function M.load(client)
 		err.raise(client:odd("shape", "has no person object; is TWENTY_API_URL the address of a Twenty server?"))
 	end
 	return person_of(client, object)
+end
+
+--- Read the person object.
+---@param client syncrun.TwentyClient
+---@return syncrun.TwentyPerson
+function M.load(client)
+	local person, e = err.try(find, client, by_rest)
+	if person then
+		person.may_change = true
+		return person
+	end
+	if not e.denied then err.raise(e) end
+	return find(client, by_graphql)
 end
 
 -- ---- what is missing
@@ -202,14 +235,25 @@ local function too_old(key)
 		key.twenty) }
 end
 
+-- What is missing cannot be made with this key: then it is a right that is missing.
+local function refuse(problem)
+	problem.request, problem.exit = nil, 3
+	problem.what = ("%s, and the role of the API key may not make it; in Twenty's Settings, Roles, let it change the Data "
+		.. "Model, or use an admin's key for the set-up"):format(problem.what)
+end
+
 --- What the mapping needs and the person object does not have.
 ---@param columns syncrun.TwentyColumn[] the key first
 ---@param person syncrun.TwentyPerson
----@return { what: string, field: string, request: table?, made: string?, unique: boolean? }[]
+---@return { what: string, field: string, request: table?, made: string?, unique: boolean?, exit: integer? }[]
 function M.problems(columns, person)
 	if not tells_unique(person) then return { too_old(columns[1]) } end
 	local list = {}
-	for i, column in ipairs(columns) do list[#list + 1] = problem_of(column, person, i == 1) end
+	for i, column in ipairs(columns) do
+		local problem = problem_of(column, person, i == 1)
+		if problem and problem.request and not person.may_change then refuse(problem) end
+		list[#list + 1] = problem
+	end
 	return list
 end
 

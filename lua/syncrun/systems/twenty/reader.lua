@@ -2,6 +2,7 @@
 --- from JSON to cells to the projection's columns in C. Knows nothing of writing.
 local err = require "syncrun.err"
 local json = require "syncrun.json"
+local rights = require "syncrun.systems.twenty.rights"
 local rows = require "syncrun.rows"
 
 local M = {}
@@ -23,17 +24,27 @@ Reader.__index = Reader
 
 -- Who changed a person last; asked for by key only, for it is of interest where a person differs. Where fields belong to
 -- Twenty's people it always is.
-local CHANGED_QUERY = "updatedAt updatedBy{source name}"
+local CHANGED_SELECTIONS = { { "updatedAt", "updatedAt" }, { "updatedBy", "updatedBy{source name}" } }
 local CHANGED = {
 	{ name = "updatedAt", type = "timestamp", path = "updatedAt" },
 	{ name = "updatedBy.source", type = "text", path = "updatedBy.source" },
 	{ name = "updatedBy.name", type = "text", path = "updatedBy.name" },
 }
 
+-- What is asked for of a person, as {field of person, selection}.
+local function selections_of(columns, changed)
+	local list = { { "id", "id" }, { "deletedAt", "deletedAt" } }
+	if changed then table.move(CHANGED_SELECTIONS, 1, #CHANGED_SELECTIONS, 3, list) end
+	for _, column in ipairs(columns) do list[#list + 1] = { column.twenty, column.selection } end
+	return list
+end
+
 -- The query for a page; only the first one asks for the count.
-local function query_of(columns, counted, more)
-	local selection = { "id", "deletedAt", more }
-	for _, column in ipairs(columns) do selection[#selection + 1] = column.selection end
+local function query_of(selections, counted, without)
+	local selection = {}
+	for _, s in ipairs(selections) do
+		if not (without and without[s[1]]) then selection[#selection + 1] = s[2] end
+	end
 	return ("query($first:Int,$after:String,$filter:PersonFilterInput){people(first:$first,after:$after,filter:$filter)"
 		.. "{%spageInfo{hasNextPage endCursor} edges{node{%s}}}}"):format(counted and "totalCount " or "",
 		table.concat(selection, " "))
@@ -77,9 +88,10 @@ end
 function M.new(client, columns, page_rows)
 	local self = setmetatable({ client = client, page_rows = page_rows, page_max = math.huge, key = columns[1],
 		phones = {} }, Reader)
-	local changed = has_owned(columns) and CHANGED_QUERY or nil
-	self.first_query, self.next_query = query_of(columns, true, changed), query_of(columns, false, changed)
-	self.key_query = query_of(columns, true, CHANGED_QUERY)
+	local selections = selections_of(columns, has_owned(columns))
+	self.all = selections_of(columns, true) -- of whatever is read
+	self.first_query, self.next_query = query_of(selections, true), query_of(selections, false)
+	self.key_query = query_of(self.all, true)
 	compile(self, columns)
 	return self
 end
@@ -161,6 +173,13 @@ local function page_size(self, w)
 	return math.min(size, self.page_max)
 end
 
+-- A role that may not read all of it is told of every field, not of the first.
+local function explain(self, e)
+	return rights.explain(self.client.name, e, "read", function(without)
+		read_page(self, query_of(self.all, true, without), { filter = ALL }, 1)
+	end)
+end
+
 -- A page; smaller ones from here on when the server or our memory cannot take one of this size.
 local function next_page(self, w)
 	while true do
@@ -168,6 +187,7 @@ local function next_page(self, w)
 		local page, info = err.try(read_page, self, w.cursor and w.next_query or w.first_query, w, size)
 		if page then return page, info end
 		local e = info
+		if e.denied then err.raise(explain(self, e)) end
 		if not (e.slow or e.kind == "limit") or size <= PAGE_MIN then err.raise(e) end
 		self.page_max = math.max(PAGE_MIN, size // 2)
 	end
@@ -226,6 +246,14 @@ local function walk(self, filter, first_query, next_query)
 		if at > #page then page = nil end
 		return project(self, part)
 	end
+end
+
+--- What is asked for of a person, at most.
+---@return string GraphQL
+function Reader:selection()
+	local list = {}
+	for i, s in ipairs(self.all) do list[i] = s[2] end
+	return table.concat(list, " ")
 end
 
 --- How many people a filter finds now.

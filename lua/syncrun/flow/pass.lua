@@ -228,18 +228,27 @@ local function handle_differing(self, pair, e_page, model, a_page)
 	target:note_verdict(key, target.judge:contact(e_page, pair.e, a_page, { pair.a }), a_page)
 end
 
-local function handle_missing(self, i, e_page, model)
+-- The verdict on a contact that is not there, and its tombstone.
+local function judge_missing(self, e_page, i)
 	local key = e_page:text(i, self.target.key)
 	local tombstone = self.snapshot:tombstone(self.system.name, key)
+	return self.target.judge:contact(e_page, i, tombstone, tombstone and { 1 } or {}, self.target.merged[key]), tombstone
+end
+
+local function handle_missing(self, i, e_page, model)
+	local key = e_page:text(i, self.target.key)
+	local verdict, tombstone = judge_missing(self, e_page, i)
+	if verdict.kind == "deleted" then return self.target:note_verdict(key, verdict, tombstone) end
 	local mode = tombstone and "update" or "create"
 	if self.purpose == "plan" then
 		return add_change(self, tombstone and "revive" or "create", e_page, i, tombstone, 1, model)
 	end
 	if self.writing and may_send(self, mode, key, e_page, i, model)
 		and is_planned(self, key, e_page, i, tombstone, 1) then
+		if verdict.merged then self.snapshot:note_merged(self.target.label, key, verdict.merged) end
 		return queue(self, mode, model, i, tombstone, 1)
 	end
-	self.target:note_verdict(key, self.target.judge:contact(e_page, i, tombstone, tombstone and { 1 } or {}), tombstone)
+	self.target:note_verdict(key, verdict, tombstone)
 end
 
 local function handle_extra(self, page, j)
@@ -336,11 +345,20 @@ local function sendable(self, page, indices)
 	return list
 end
 
+-- Those that are missing and are not left so.
+local function to_create(self, page, missing)
+	local list = {}
+	for _, i in ipairs(missing) do
+		if judge_missing(self, page, i).kind ~= "deleted" then list[#list + 1] = i end
+	end
+	return sendable(self, page, list)
+end
+
 -- What a run is going to change, told beforehand to a system that asks for it (values that must be unique, a limited number
 -- of requests). What it foresees to be refused is not sent: key -> {column=, fate=, note=}.
 local function look_ahead(self)
 	local target = self.target
-	target.foreseen, target.ahead = {}, nil
+	target.foreseen, target.merged, target.ahead = {}, {}, nil
 	if not self.system.foresee then return end
 	local look = self.system:foresee(self.snapshot, { by_key = target.by_key,
 		is_ours = function(key) return target.ledger:wrote(self.system.name, key) end })
@@ -348,9 +366,11 @@ local function look_ahead(self)
 		local differ = {}
 		for n, pair in ipairs(found.differ) do differ[n] = pair.e end
 		if #differ > 0 then look:change("update", e_page, sendable(self, e_page, differ)) end
-		if #found.missing > 0 then look:change("create", e_page, sendable(self, e_page, found.missing)) end
+		if #found.missing > 0 then look:change("create", e_page, to_create(self, e_page, found.missing)) end
 	end
-	target.foreseen, target.ahead = look:finish(), look
+	local merged
+	target.foreseen, merged = look:finish()
+	target.merged, target.ahead = merged or {}, look
 end
 
 local function foresee(self)

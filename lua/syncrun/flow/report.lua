@@ -109,12 +109,13 @@ end
 ---@param snapshot syncrun.Snapshot
 ---@param skip_sync boolean
 ---@return { total: integer, synced: integer|string, errors: integer, validated: integer, issues: integer,
---- unchecked: integer? } unchecked: only where a system was lost
+--- unchecked: integer?, deleted: integer } unchecked: only where a system was lost
 function M.totals(snapshot, skip_sync)
 	local total, errors, issues = snapshot.total, snapshot:contacts "sync", snapshot:contacts "validate"
 	local unsynced, unchecked = #snapshot:lost "sync" > 0, #snapshot:lost "validate" > 0
 	return {
-		total = total, errors = errors, issues = issues, validated = unchecked and 0 or total - issues,
+		total = total, errors = errors, issues = issues, validated = unchecked and 0 or total - snapshot:unvalidated(),
+		deleted = (snapshot:deleted()),
 		synced = skip_sync and "not run" or unsynced and 0 or total - errors, unchecked = unchecked and total - issues or nil,
 	}
 end
@@ -129,6 +130,7 @@ local function say_totals(say, t)
 	say("✅ Validated in All Systems: %d", t.validated)
 	say("❌ Errors: %d", t.errors)
 	say("⚠️  Missing/Mismatched: %d", t.issues)
+	if t.deleted > 0 then say("⚠️  Deleted There, Left So: %d", t.deleted) end
 	if t.unchecked then say("⚠️  Not Checked: %d", t.unchecked) end
 	say ""
 end
@@ -148,33 +150,56 @@ local function say_extras(say, snapshot, limit)
 	end
 end
 
+-- Contacts of a system that are named after a run, whether it went well or not.
+local OF_SOME = {
+	{ title = 'Deleted in %s, and left so (on_deleted = "respect"): %d',
+		rows = "(SELECT system, pos, reason AS how FROM finding WHERE kind = 'deleted')" },
+	{ title = "Revived in %s (were soft-deleted there): %d", rows = "(SELECT system, pos, NULL AS how FROM revived)" },
+	{ title = "Made anew in %s (had been merged there): %d", rows = "merged" },
+}
+
+local function say_some(say, snapshot, kind, limit)
+	for row in snapshot.db:each(("SELECT system, count(*) AS n FROM %s GROUP BY system"):format(kind.rows)) do
+		say(kind.title, row.system, row.n)
+		for r in snapshot.db:each(("SELECT pos, how FROM %s WHERE system = ? ORDER BY pos LIMIT ?"):format(kind.rows),
+			row.system, limit) do
+			local how = r.how and ": " .. M.plain(r.how) or ""
+			say("     - %s%s", (contact_line(snapshot.db, snapshot, r.pos)), how)
+		end
+	end
+end
+
 local function say_notes(say, run, limit, extras)
 	local snapshot, notes = run.snapshot, run.result.notes
 	local before = snapshot.db:one([[SELECT (SELECT count(*) FROM extra) + (SELECT count(*) FROM revived)
-		+ (SELECT count(*) FROM owned) AS n]]).n
+		+ (SELECT count(*) FROM owned) + (SELECT count(*) FROM merged) AS n]]).n + run.result.totals.deleted
 	if #notes == 0 and before == 0 then return end
 	for _, note in ipairs(notes) do say("%s", M.plain(note)) end
-	for row in snapshot.db:each("SELECT system, count(*) AS n FROM revived GROUP BY system") do
-		say("Revived in %s (were soft-deleted there): %d", row.system, row.n)
-		for r in snapshot.db:each("SELECT pos FROM revived WHERE system = ? ORDER BY pos LIMIT ?", row.system, limit) do
-			say("     - %s", (contact_line(snapshot.db, snapshot, r.pos)))
-		end
-	end
+	for _, kind in ipairs(OF_SOME) do say_some(say, snapshot, kind, limit) end
 	say_extras(say, snapshot, extras)
 	report_values.say_owned(say, snapshot.db)
 	say ""
 end
 
 -- Where not all of the usual systems are configured, the last words say which were: " (CRM, Local; skipped: Supabase)".
-local function covered(session)
-	if session.has_usual then return "" end
+local function targets_covered(session)
+	if session.has_usual then return nil end
 	local done, skipped = {}, {}
 	for _, target in ipairs(session.targets) do
 		local list = target.skipped and skipped or done
 		list[#list + 1] = target.label
 	end
 	local left_out = #skipped > 0 and "; skipped: " .. table.concat(skipped, ", ") or ""
-	return (" (%s%s)"):format(table.concat(done, ", "), left_out)
+	return table.concat(done, ", ") .. left_out
+end
+
+-- What a success is a success of: said where it is less than every contact in all of the usual systems.
+local function covered(run)
+	local words = { targets_covered(run.session) }
+	for _, row in ipairs(select(2, run.snapshot:deleted())) do
+		words[#words + 1] = ("%d deleted in %s"):format(row.n, row.system)
+	end
+	return #words > 0 and (" (%s)"):format(table.concat(words, "; ")) or ""
 end
 
 local function say_incomplete(say, run)
@@ -219,7 +244,7 @@ function M.body(say, run, all)
 	block(say, run.snapshot, "sync", "SYNC ERRORS", "❌", limit)
 	block(say, run.snapshot, "validate", "VALIDATION ISSUES", "⚠️ ", limit)
 	say_notes(say, run, limit, all and limit or extras_shown(run))
-	say_end(say, run, covered(run.session))
+	say_end(say, run, covered(run))
 end
 
 -- ---- files
@@ -362,7 +387,8 @@ function M.summary(run)
 	return json.encode({
 		version = host.version, started_at = r.started_at, finished_at = r.finished_at, exit_code = r.exit,
 		total = r.totals.total, synced = r.totals.synced, validated = r.totals.validated, errors = r.totals.errors,
-		issues = r.totals.issues, unchecked = r.totals.unchecked or 0, success = r.good, incomplete = r.incomplete,
+		issues = r.totals.issues, deleted = r.totals.deleted, unchecked = r.totals.unchecked or 0,
+		success = r.good, incomplete = r.incomplete,
 		notes = json.array(r.notes), systems = json.array(r.systems),
 		owned = json.array(report_values.owned(run.snapshot.db)), source = r.source, options = run.options,
 		peak_memory_bytes = host.peak_memory(),

@@ -19,7 +19,7 @@ CREATE TABLE finding (
 	pos INTEGER NOT NULL,  -- of the contact in source
 	system TEXT NOT NULL,  -- its label, as named in lines
 	phase TEXT NOT NULL,   -- sync: an error while writing; validate: what a read-back showed; tolerated: the checks let it pass
-	kind TEXT NOT NULL,    -- rejected failed lost missing mismatched repeated source check
+	kind TEXT NOT NULL,    -- rejected failed lost missing deleted mismatched repeated source check
 	field TEXT,            -- as that system names it
 	actual TEXT, expected TEXT,
 	stored TEXT,           -- of a lost value: what is, or would be, left of it
@@ -34,6 +34,7 @@ CREATE TABLE owned (pos INTEGER NOT NULL, system TEXT NOT NULL, field TEXT NOT N
 	actual TEXT, editor TEXT);
 CREATE TABLE extra (system TEXT NOT NULL, k TEXT NOT NULL, name TEXT);
 CREATE TABLE revived (system TEXT NOT NULL, pos INTEGER NOT NULL);
+CREATE TABLE merged (system TEXT NOT NULL, pos INTEGER NOT NULL, how TEXT NOT NULL); -- and made anew
 ]]
 
 --- Make the file (it must not exist) for rows of this schema.
@@ -270,6 +271,20 @@ function Snapshot:contacts(phase)
 	return self.db:one("SELECT count(DISTINCT pos) AS n FROM finding WHERE phase = ?", phase).n
 end
 
+--- How many contacts are not as they should be in some system: something is wrong with them, or they are deleted and left so.
+---@return integer
+function Snapshot:unvalidated()
+	return self.db:one("SELECT count(DISTINCT pos) AS n FROM finding WHERE phase = 'validate' OR kind = 'deleted'").n
+end
+
+--- How many contacts are deleted in a system, and left so: in all of them together, and a row {system=, n=} each.
+---@return integer, { system: string, n: integer }[]
+function Snapshot:deleted()
+	local n = self.db:one "SELECT count(DISTINCT pos) AS n FROM finding WHERE kind = 'deleted'".n
+	return n, self.db:query [[SELECT system, count(DISTINCT pos) AS n FROM finding WHERE kind = 'deleted'
+		GROUP BY system ORDER BY system]]
+end
+
 --- How many contacts the systems have that the source has not.
 ---@return integer
 function Snapshot:extras()
@@ -394,6 +409,14 @@ end
 ---@param key string
 function Snapshot:note_extra(label, key)
 	self.db:run("INSERT INTO extra (system, k) VALUES (?, ?)", label, key)
+end
+
+--- A contact that somebody merged into another in a system, and that is made anew.
+---@param label string of the system
+---@param key string
+---@param how string
+function Snapshot:note_merged(label, key, how)
+	self.db:run("INSERT INTO merged VALUES (?, ?, ?)", label, self:position(key), how)
 end
 
 --- A contact that was a tombstone in a system and is alive again.

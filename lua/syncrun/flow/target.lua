@@ -17,6 +17,7 @@ local M = {}
 ---@field judge syncrun.Judge
 ---@field tally syncrun.Tally of the values of the last pass
 ---@field changes syncrun.Changes? what the plan found to do
+---@field merged table<string, string> who was merged into another contact there, in words, by key
 ---@field wrote boolean? something was sent
 ---@field evidence syncrun.Evidence
 ---@field lost syncrun.Error? why the system is not looked at any more
@@ -65,7 +66,7 @@ function M.new(system, snapshot, ledger, options)
 		system = system, label = system.label, snapshot = snapshot, ledger = ledger, key = projection[1].name,
 		key_field = projection[1].field.name, projection = projection, by_key = options.by_key,
 		trace_folds = options.trace_folds, recheck_after = options.recheck_after or RECHECK_AFTER,
-		judge = judge.new(system, options.checks), evidence = evidence.none(),
+		judge = judge.new(system, options.checks), evidence = evidence.none(), merged = {},
 		on_progress = options.on_progress or function() end,
 		plans = {
 			expected = M.expected_plan(system, schema), write = plan_for(schema, projection, { source = true, once = true }),

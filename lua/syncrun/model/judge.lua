@@ -15,9 +15,11 @@ local M = {}
 
 ---@class syncrun.Verdict
 ---@field state "verified"|"missing"|"mismatched" of the ledger's states, the one that a reading gives
----@field kind "missing"|"repeated"|"mismatched"|"lost"|nil what is wrong; nil when nothing is
+---@field kind "missing"|"deleted"|"repeated"|"mismatched"|"lost"|nil what is wrong; nil when nothing is; deleted: missing,
+--- because somebody deleted it there, which is respected
 ---@field passes boolean nothing is wrong, or the checks leave out what is
 ---@field gone boolean a tombstone of it is there
+---@field merged string? somebody merged it into another there, in words
 ---@field row integer? the row that was compared
 ---@field differences syncrun.Difference[]
 ---@field lost string[] values that this system cannot hold, in words
@@ -27,11 +29,12 @@ local Judge = {}
 Judge.__index = Judge
 
 --- A judge of one system's contacts.
----@param system { projection: fun(self): syncrun.ProjectedColumn[], gone: string? }
+---@param system { projection: fun(self): syncrun.ProjectedColumn[], gone: string?, on_deleted: string? }
 ---@param checks syncrun.Checks
 ---@return syncrun.Judge
 function M.new(system, checks)
-	local self = setmetatable({ checks = checks, gone = system.gone, field_of = {} }, Judge)
+	local self = setmetatable({ checks = checks, gone = system.gone, respects = system.on_deleted == "respect",
+		field_of = {} }, Judge)
 	for _, column in ipairs(system:projection()) do self.field_of[column.name] = column.field end
 	return self
 end
@@ -126,11 +129,16 @@ end
 ---@param i integer
 ---@param found syncrun.Rows? what was read
 ---@param list integer[] the rows of `found` under this contact's key, tombstones too
+---@param merged string? where it was merged into another contact, in words
 ---@return syncrun.Verdict
-function Judge:contact(expected, i, found, list)
+function Judge:contact(expected, i, found, list, merged)
 	local alive, gone = self:alive(found, list)
 	local tolerated = not self.checks.exists
-	if #alive == 0 then return verdict { state = "missing", kind = "missing", passes = tolerated, gone = gone } end
+	if #alive == 0 then
+		local respected = self.respects and (gone or merged ~= nil)
+		return verdict { state = "missing", kind = respected and "deleted" or "missing", passes = respected or tolerated,
+			gone = gone, merged = merged }
+	end
 	if #alive > 1 then
 		return verdict { state = "mismatched", kind = "repeated", passes = tolerated, gone = gone }
 	end
@@ -146,7 +154,9 @@ end
 ---@return string
 function M.words(v, label)
 	if v.kind == "repeated" then return ("%s: exists more than once"):format(label) end
-	return ("Missing in %s%s"):format(label, v.gone and " (soft-deleted there)" or "")
+	local how = v.merged and (" (%s)"):format(v.merged) or v.gone and " (soft-deleted there)" or ""
+	if v.kind == "deleted" then return ("Deleted in %s, and left so%s"):format(label, how) end
+	return ("Missing in %s%s"):format(label, how)
 end
 
 --- A verdict in words, one line for each thing that is wrong; none when it passes.

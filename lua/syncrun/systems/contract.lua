@@ -50,6 +50,8 @@ local M = {}
 ---@field ordered boolean scan delivers rows in byte order of the key
 ---@field limits { rows: integer, bytes: integer } of one batch
 ---@field gone string? the column of its pages that is not null where a row is a tombstone: there, and deleted
+---@field on_deleted ("restore"|"respect")? what becomes of a contact whose row is a tombstone: it is written and alive again (the
+---  default), or left deleted; for a system with `gone`
 ---@field name_column string? the column that names a row without a key for people
 ---@field editor_column string? the column that names who changed a row last
 ---@field file string? the file of this machine that it stands in
@@ -67,8 +69,9 @@ local M = {}
 ---  system: what is in its way that check does not ask for
 ---@field delete (fun(self, keys: string[]))? for good; only when asked for by name
 ---@field foresee (fun(self, snapshot: syncrun.Snapshot, o: table): table)? a look ahead: { change = fun(self, mode, page,
----  rows), finish = fun(self): table<string, table>, commit = fun(self)? }; finish gives what would be refused, by key;
----  commit is called once it is going to be written
+---  rows), finish = fun(self): table<string, table>, table<string, string>?, commit = fun(self)? }; finish gives what would
+---  be refused, by key, and who of those that are missing was merged into another there, in words; commit is called once it
+---  is going to be written
 ---@field amend (fun(self, expected: syncrun.Rows, i: integer, found: syncrun.Rows, j: integer): boolean)? a rule of this
 ---  system changes what is expected of this contact: the expected row is changed, and true returned
 ---@field edited (fun(self, page: syncrun.Rows, j: integer): string?)? who changed this row there, in words
@@ -147,6 +150,9 @@ end
 function M.target(kind, system)
 	check_methods(kind, system, TARGET)
 	check_fields(kind, system, { name = "string", label = "string", ordered = "boolean", limits = "table" })
+	if system.on_deleted == "respect" and not system.gone then
+		breach(kind, 'on_deleted is "respect", but it tells of no deleted rows (gone)')
+	end
 	local columns = system:projection()
 	if type(columns) ~= "table" or #columns == 0 then breach(kind, "its projection has no column") end
 	for _, column in ipairs(columns) do

@@ -70,7 +70,7 @@ return {
 			insecure = { "TWENTY_INSECURE" } },
 		secrets = { "key" }, addresses = { url = url.shown },
 		kept = { "insecure", "default_region", "rate", "batch", "page_rows", "timeout", "duplicate_email", "adopt",
-			"revive" },
+			"revive", "on_deleted" },
 		absent = "TWENTY_API_URL is not set", words = { "twenty" }, ours = "TWENTY", configured = with_url,
 	},
 	supabase = {

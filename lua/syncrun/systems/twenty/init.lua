@@ -36,7 +36,7 @@ end
 
 local CHOICES = {
 	duplicate_email = { reject = true, additional = true }, revive = { all = true, ours = true, never = true },
-	adopt = { [true] = true, [false] = true },
+	adopt = { [true] = true, [false] = true }, on_deleted = { restore = true, respect = true },
 }
 
 local function choice(config, name, default)
@@ -92,7 +92,7 @@ end
 --- "US", or a calling code "+1"; without it they are lost); batch (200 people a write), page_rows (people a read),
 --- rate ({tokens = 95, every = 0.61}: a burst, then one call each so many seconds; false: none), timeout (seconds);
 --- insecure (true: the key by plain http to another machine), duplicate_email ("reject", "additional"), adopt (false),
---- revive ("all", "ours", "never"): see lua/README.md.
+--- revive ("all", "ours", "never"), on_deleted ("restore", "respect"): see lua/README.md.
 ---@param config table
 ---@param mapping syncrun.Mapping
 ---@return syncrun.TwentySystem
@@ -103,13 +103,14 @@ function M.new(config, mapping)
 	check_way(config.url, config.insecure)
 	local self = setmetatable({
 		settings = { duplicate_email = choice(config, "duplicate_email", "reject"), adopt = choice(config, "adopt", false),
-			revive = choice(config, "revive", "all") },
+			revive = choice(config, "revive", "all"), on_deleted = choice(config, "on_deleted", "restore") },
 		kind = "twenty", name = config.name or "twenty", label = config.label or "CRM", ordered = false,
 		editor_column = "updatedBy.name",
 		gone = "deletedAt", name_column = "name",
 		columns = fields.columns(mapping, config),
 		limits = { rows = config.batch or 200, bytes = 8 * 2 ^ 20 }, client = client.new(config, "twenty"),
 	}, System)
+	self.on_deleted = self.settings.on_deleted
 	self.reader = reader.new(self.client, self.columns, config.page_rows)
 	self.writer = writer.new(self.client, self.columns, mapping:schema(), self.limits)
 	self.client.pace.on_wait = say_waiting(self)
@@ -212,9 +213,9 @@ function System:foresee(spool, o)
 		settings = self.settings, is_ours = o.is_ours, by_key = o.by_key,
 		holders = function(emails) return self.reader:holders(emails) end }
 	function look.finish()
-		local refused = look:judge()
+		local refused, merged = look:judge()
 		take_over(self, look)
-		return refused
+		return refused, merged
 	end
 	function look.commit() commit(self, look, o.by_key) end
 	return look

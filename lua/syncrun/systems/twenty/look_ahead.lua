@@ -14,18 +14,21 @@ Look.__index = Look
 local TABLES = [[
 DROP TABLE IF EXISTS twenty_change;
 DROP TABLE IF EXISTS twenty_holder;
+DROP TABLE IF EXISTS twenty_additional;
 CREATE TABLE twenty_change (k TEXT PRIMARY KEY, email TEXT NOT NULL, mode TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE twenty_holder (email TEXT NOT NULL, k TEXT NOT NULL, id TEXT NOT NULL, deleted INTEGER NOT NULL);
+CREATE TABLE twenty_additional (email TEXT NOT NULL, k TEXT NOT NULL, id TEXT NOT NULL);
 ]]
 
 local CONTENDED = "SELECT email FROM twenty_change WHERE email <> '' GROUP BY email HAVING count(*) > 1"
 
---- Look at a run. Settings: duplicate_email ("reject", "additional"), adopt, revive ("all", "ours", "never").
+--- Look at a run. Settings: duplicate_email ("reject", "additional"), adopt, revive ("all", "ours", "never"),
+--- on_deleted ("restore", "respect").
 ---@param o { spool: syncrun.Snapshot, name: string, key: string, email: table?, settings: table,
 ---           is_ours: fun(key: string): boolean, by_key: boolean, holders: fun(emails: string[]): syncrun.Rows }
 ---@return syncrun.TwentyLookAhead
 function M.new(o)
-	local self = setmetatable({ refused = {}, demoted = {}, adopted = {}, givers = {} }, Look)
+	local self = setmetatable({ refused = {}, demoted = {}, adopted = {}, givers = {}, merged = {} }, Look)
 	for name, value in pairs(o) do self[name] = value end
 	self.db = o.spool.db
 	self.db:exec(TABLES)
@@ -67,6 +70,39 @@ local function judge_deleted(self, t)
 			refuse(self, row.k, "deletedAt", "it is soft-deleted there, and not ours to revive (syncrun did not write it)")
 		end
 	end
+end
+
+-- ---- merged people
+
+-- The server destroys who is merged into another and tells nobody; the other keeps the address as an additional one.
+local function note_additional(self, t)
+	local more, key = sql.name(self.email.additional), sql.name(self.key)
+	self.db:exec(([[INSERT INTO twenty_additional SELECT one.value, t.%s, t."id" FROM %s AS t, json_each(t.%s) AS one
+		WHERE t.%s <> '[]' AND t."deletedAt" IS NULL AND one.type = 'text';
+		CREATE INDEX twenty_additional_email ON twenty_additional (email);]]):format(key, t.name, more, more))
+end
+
+-- Whether a contact has an address as an additional one because it is its own, and somebody else's primary one.
+local function is_its_own(self, key, email)
+	local _, value = self.spool:value(key, self.email.from)
+	return type(value) == "string" and value:lower() == email
+end
+
+local MERGED = [[SELECT c.k, c.email, a.k AS other, a.id FROM twenty_change AS c JOIN twenty_additional AS a ON a.email = c.email
+	WHERE c.mode = 'create' AND c.email <> '' AND a.k <> c.k ORDER BY c.k, a.k]]
+
+-- Contacts that were there (we wrote them), are not, and whose address another person has now.
+local function judge_merged(self, t)
+	if not t or self.by_key or not self.is_ours then return end
+	note_additional(self, t)
+	for _, row in ipairs(self.db:query(MERGED)) do
+		if self.is_ours(row.k) and not is_its_own(self, row.other, row.email) then
+			local into = row.other ~= "" and "contact " .. row.other or ("a person without a contactId, ID %s"):format(row.id)
+			self.merged[row.k] = ("merged into %s, who has its e-mail now"):format(into)
+		end
+	end
+	if self.settings.on_deleted ~= "respect" then return end
+	for key in pairs(self.merged) do self.db:run("DELETE FROM twenty_change WHERE k = ?", key) end
 end
 
 -- ---- who holds the addresses
@@ -221,15 +257,17 @@ end
 
 --- All changes are told: judge them.
 ---@return table<string, { column: string, fate: string, note: string }> refused by key
+---@return table<string, string> merged by key, in words
 function Look:judge()
-	judge_deleted(self, self.spool:table_of(self.name))
-	if not self.email then return self.refused end
 	local t = self.spool:table_of(self.name)
+	judge_deleted(self, t)
+	if not self.email then return self.refused, self.merged end
+	judge_merged(self, t)
 	if self.by_key then fetch_holders(self) else note_holders(self, t) end
 	judge_contenders(self)
 	judge_conflicts(self, conflicts(self))
 	show_adopted(self)
-	return self.refused
+	return self.refused, self.merged
 end
 
 return M

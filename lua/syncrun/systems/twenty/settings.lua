@@ -17,6 +17,7 @@ return {
 	page_rows = { types = { "integer" }, min = 1 },
 	timeout = { types = { "number" }, above = 0 },
 	duplicate_email = { types = { "text" }, one_of = { "reject", "additional" } },
+	on_deleted = { types = { "text" }, one_of = { "restore", "respect" } },
 	adopt = { types = { "boolean" } },
 	revive = { types = { "text" }, one_of = { "all", "ours", "never" } },
 }

@@ -189,23 +189,23 @@ function M.merge(expected, actual, key)
 	end
 end
 
---- Read a JSON page: one path a column, below the array at `rows`.
----@param text string
+---@class syncrun.PageReader makes rows of the pages of an answer, all with one schema
+---@field read fun(self, text: string): syncrun.Rows, table the rows, and what stands beside them (see json_reader and
+--- bigquery_reader); kind json for a text that is no such page
+---@field schema fun(self): syncrun.Schema
+
+--- A reader of JSON pages: one path (member names joined by dots) a column, below the array at `rows` ("": the text is that
+--- array). Beside the rows it gives the values at the paths of `extra`, by path, and rows_missing = true without an array.
 ---@param schema syncrun.Schema
 ---@param spec {rows: string, paths: string[], extra: string[]?}
----@return syncrun.Rows, table extra
-function M.read_json(text, schema, spec) return page.read_json(text, schema, spec) end
+---@return syncrun.PageReader
+function M.json_reader(schema, spec) return page.json_reader(schema, spec) end
 
---- Read the body of a BigQuery answer.
----@param text string
----@param fields table the decoded schema.fields
----@return syncrun.Rows, table extra
-function M.read_bigquery(text, fields) return page.read_bigquery(text, fields) end
-
---- The schema that read_bigquery gives for these fields.
----@param fields table
----@return syncrun.Schema
-function M.bigquery_schema(fields) return page.bigquery_schema(fields) end
+--- A reader of the bodies of jobs.query, jobs.getQueryResults and tabledata.list. Beside the rows it gives the answer's
+--- scalar members (pageToken, totalRows, jobComplete …).
+---@param fields table the decoded schema.fields of the answer
+---@return syncrun.PageReader
+function M.bigquery_reader(fields) return page.bigquery_reader(fields) end
 
 --- A writer of rows as a JSON array of objects.
 ---@param columns {path: string, column: string?, as: string?, const: string?}[]

@@ -1,5 +1,6 @@
-// _syncrun.page: JSON pages into rows, and rows into JSON bodies. Everything that C holds while Lua may raise hangs in
-// a userdata with a finalizer.
+// _syncrun.page: readers that make rows of JSON pages, and the encoder that makes JSON bodies of rows. A reader is
+// compiled once and gives pages of one schema. Everything that C holds while Lua may raise hangs in a userdata with a
+// finalizer.
 #include <stdint.h>
 #include <string.h>
 
@@ -12,47 +13,29 @@
 #include "data/encode.h"
 #include "data/page.h"
 
-#define PATHS_META "syncrun.page.paths"
-#define FIELDS_META "syncrun.page.fields"
+#define JSON_READER_META "syncrun.json_reader"
+#define BIGQUERY_READER_META "syncrun.bigquery_reader"
 #define EXTRAS_META "syncrun.page.extras"
 #define ENCODER_META "syncrun.encoder"
 
-// A zeroed userdata of this metatable, whose finalizer is made with it.
-static void *new_owner(lua_State *L, size_t size, const char *meta, lua_CFunction gc)
+struct json_reader {
+	struct page_paths *paths;
+	struct schema *schema;
+	size_t nextras;
+};
+
+struct bigquery_reader {
+	struct bigquery_fields *fields;
+};
+
+// A zeroed userdata of this metatable, which open_class has made.
+static void *new_owner(lua_State *L, size_t size, const char *meta, int nvalues)
 {
-	void *owner = lua_newuserdatauv(L, size, 0);
+	void *owner = lua_newuserdatauv(L, size, nvalues);
 
 	memset(owner, 0, size);
-	if (luaL_newmetatable(L, meta)) {
-		lua_pushcfunction(L, gc);
-		lua_setfield(L, -2, "__gc");
-	}
-	lua_setmetatable(L, -2);
+	luaL_setmetatable(L, meta);
 	return owner;
-}
-
-static int paths_gc(lua_State *L)
-{
-	struct page_paths **paths = lua_touserdata(L, 1);
-
-	page_paths_free(*paths);
-	*paths = NULL;
-	return 0;
-}
-
-static int fields_gc(lua_State *L)
-{
-	struct bigquery_fields **fields = lua_touserdata(L, 1);
-
-	bigquery_fields_free(*fields);
-	*fields = NULL;
-	return 0;
-}
-
-static int extras_gc(lua_State *L)
-{
-	page_extras_free(lua_touserdata(L, 1));
-	return 0;
 }
 
 // An empty page of that schema, left on the stack.
@@ -98,15 +81,67 @@ static bool is_null(const struct page_value *value)
 	return value->len == 4 && memcmp(value->text, "null", 4) == 0;
 }
 
-static void push_path_extras(
-	lua_State *L, const char *const *names, const struct page_value *values, size_t n, bool missing)
+enum { READER_EXTRA_NAMES = 1 };
+
+static int json_reader_gc(lua_State *L)
+{
+	struct json_reader *reader = lua_touserdata(L, 1);
+
+	page_paths_free(reader->paths);
+	schema_unref(reader->schema);
+	memset(reader, 0, sizeof *reader);
+	return 0;
+}
+
+// The list of n strings as a list of our own, on top: the caller's may change.
+static void push_copy(lua_State *L, const char *const *strings, size_t n)
+{
+	lua_createtable(L, (int)n, 0);
+	for (size_t i = 0; i < n; i++) {
+		lua_pushstring(L, strings[i]);
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+}
+
+static int l_json_reader(lua_State *L)
+{
+	struct schema *schema = l_schema_check(L, 1);
+	const char *rows_path, **columns, **extras;
+	size_t ncolumns, nextras;
+	struct json_reader *reader;
+	struct err err;
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	lua_settop(L, 2);
+	lua_getfield(L, 2, "rows");
+	if (lua_type(L, -1) != LUA_TSTRING)
+		return err_raisef(L, ERR_USAGE, "'rows' must be the path of the array of rows");
+	rows_path = lua_tostring(L, -1);
+	columns = push_strings(L, 2, "paths", false, &ncolumns);
+	extras = push_strings(L, 2, "extra", true, &nextras);
+	if (ncolumns != schema->ncols)
+		return err_raisef(L, ERR_USAGE, "%zu paths for a schema of %zu columns", ncolumns, schema->ncols);
+	reader = new_owner(L, sizeof *reader, JSON_READER_META, 1);
+	reader->schema = schema_ref(schema);
+	reader->nextras = nextras;
+	reader->paths = page_paths_new(rows_path, columns, ncolumns, extras, nextras, &err);
+	if (reader->paths == NULL)
+		return err_raise(L, &err);
+	push_copy(L, extras, nextras);
+	lua_setiuservalue(L, -2, READER_EXTRA_NAMES);
+	return 1;
+}
+
+// The table of the extras that were there, by their names (the list at index), left on the stack.
+static void push_path_extras(lua_State *L, int names, const struct page_value *values, size_t n, bool missing)
 {
 	lua_newtable(L);
 	for (size_t i = 0; i < n; i++) {
 		if (values[i].text == NULL || is_null(&values[i]))
 			continue;
+		lua_rawgeti(L, names, (lua_Integer)i + 1);
 		l_json_push(L, values[i].text, values[i].len);
-		lua_setfield(L, -2, names[i]);
+		lua_rawset(L, -3);
 	}
 	if (missing) {
 		lua_pushboolean(L, 1);
@@ -114,87 +149,94 @@ static void push_path_extras(
 	}
 }
 
-static int l_read_json(lua_State *L)
+static int l_json_reader_read(lua_State *L)
 {
-	size_t len, ncolumns, nextras;
-	const char *text = luaL_checklstring(L, 1, &len), *rows_path;
-	struct schema *schema = l_schema_check(L, 2);
-	const char **columns, **extras;
-	struct page_paths **paths;
+	struct json_reader *reader = luaL_checkudata(L, 1, JSON_READER_META);
 	struct page_value *values;
 	struct rows *rows;
+	const char *text;
 	struct err err;
 	bool missing;
+	size_t len;
 
-	luaL_checktype(L, 3, LUA_TTABLE);
-	lua_settop(L, 3);
-	lua_getfield(L, 3, "rows");
-	if (lua_type(L, -1) != LUA_TSTRING)
-		return err_raisef(L, ERR_USAGE, "'rows' must be the path of the array of rows");
-	rows_path = lua_tostring(L, -1);
-	columns = push_strings(L, 3, "paths", false, &ncolumns);
-	extras = push_strings(L, 3, "extra", true, &nextras);
-	if (ncolumns != schema->ncols)
-		return err_raisef(L, ERR_USAGE, "%zu paths for a schema of %zu columns", ncolumns, schema->ncols);
-	values = lua_newuserdatauv(L, (nextras + 1) * sizeof *values, 0);
-	paths = new_owner(L, sizeof *paths, PATHS_META, paths_gc);
-	*paths = page_paths_new(rows_path, columns, ncolumns, extras, nextras, &err);
-	if (*paths == NULL)
+	text = luaL_checklstring(L, 2, &len);
+	lua_settop(L, 2);
+	lua_getiuservalue(L, 1, READER_EXTRA_NAMES);
+	values = lua_newuserdatauv(L, (reader->nextras + 1) * sizeof *values, 0);
+	rows = push_rows(L, reader->schema);
+	if (!page_read_json(reader->paths, text, len, rows, values, &missing, &err))
 		return err_raise(L, &err);
-	rows = push_rows(L, schema);
-	if (!page_read_json(*paths, text, len, rows, values, &missing, &err))
-		return err_raise(L, &err);
-	push_path_extras(L, extras, values, nextras, missing);
+	push_path_extras(L, 3, values, reader->nextras, missing);
 	return 2;
+}
+
+static void push_schema(lua_State *L, struct schema *schema)
+{
+	struct schema **slot = l_schema_slot(L);
+
+	*slot = schema_ref(schema);
+}
+
+static int l_json_reader_schema(lua_State *L)
+{
+	struct json_reader *reader = luaL_checkudata(L, 1, JSON_READER_META);
+
+	push_schema(L, reader->schema);
+	return 1;
 }
 
 // ---- bigquery
 
-// The compiled fields of the list at index. A scan asks with the same fields for every page: those compiled last are
-// kept (upvalue 1: their JSON text, upvalue 2: the userdata), so that all its pages share one schema.
-static struct bigquery_fields *check_fields(lua_State *L, int index)
+static int bigquery_reader_gc(lua_State *L)
 {
-	struct buf *json;
-	struct bigquery_fields **fields;
-	struct err err;
+	struct bigquery_reader *reader = lua_touserdata(L, 1);
 
-	luaL_checktype(L, index, LUA_TTABLE);
-	json = l_json_encode(L, index);
-	lua_pushlstring(L, json->data, json->len);
-	if (lua_rawequal(L, -1, lua_upvalueindex(1))) {
-		lua_pushvalue(L, lua_upvalueindex(2)); // in use until the caller returns
-		return *(struct bigquery_fields **)lua_touserdata(L, -1);
-	}
-	fields = new_owner(L, sizeof *fields, FIELDS_META, fields_gc);
-	*fields = bigquery_fields_parse(json->data, json->len, &err);
-	if (*fields == NULL)
-		err_raise(L, &err);
-	lua_copy(L, -1, lua_upvalueindex(2));
-	lua_copy(L, -2, lua_upvalueindex(1));
-	buf_free(json);
-	return *fields;
+	bigquery_fields_free(reader->fields);
+	reader->fields = NULL;
+	return 0;
 }
 
-static int l_bigquery_schema(lua_State *L)
+static int l_bigquery_reader(lua_State *L)
 {
-	struct schema **slot;
-	struct schema *schema = bigquery_fields_schema(check_fields(L, 1));
+	struct bigquery_reader *reader;
+	struct buf *json;
+	struct err err;
 
-	slot = l_schema_slot(L);
-	*slot = schema_ref(schema);
+	luaL_checktype(L, 1, LUA_TTABLE);
+	json = l_json_encode(L, 1);
+	reader = new_owner(L, sizeof *reader, BIGQUERY_READER_META, 0);
+	reader->fields = bigquery_fields_parse(json->data, json->len, &err);
+	buf_free(json);
+	return reader->fields != NULL ? 1 : err_raise(L, &err);
+}
+
+static int l_bigquery_reader_schema(lua_State *L)
+{
+	struct bigquery_reader *reader = luaL_checkudata(L, 1, BIGQUERY_READER_META);
+
+	push_schema(L, bigquery_fields_schema(reader->fields));
 	return 1;
 }
 
-static int l_read_bigquery(lua_State *L)
+static int extras_gc(lua_State *L)
 {
-	size_t len;
-	const char *text = luaL_checklstring(L, 1, &len);
-	const struct bigquery_fields *fields = check_fields(L, 2);
-	struct page_extras *extras = new_owner(L, sizeof *extras, EXTRAS_META, extras_gc);
-	struct rows *rows = push_rows(L, bigquery_fields_schema(fields));
-	struct err err;
+	page_extras_free(lua_touserdata(L, 1));
+	return 0;
+}
 
-	if (!page_read_bigquery(fields, text, len, rows, extras, &err))
+static int l_bigquery_reader_read(lua_State *L)
+{
+	struct bigquery_reader *reader = luaL_checkudata(L, 1, BIGQUERY_READER_META);
+	struct page_extras *extras;
+	struct rows *rows;
+	const char *text;
+	struct err err;
+	size_t len;
+
+	text = luaL_checklstring(L, 2, &len);
+	extras = new_owner(L, sizeof *extras, EXTRAS_META, 0);
+	rows = push_rows(L, bigquery_fields_schema(reader->fields));
+	if (!page_read_bigquery(reader->fields, text, len, rows, extras, &err))
 		return err_raise(L, &err);
 	lua_newtable(L);
 	for (size_t i = 0; i < extras->n; i++) {
@@ -347,31 +389,33 @@ static int l_batches(lua_State *L)
 	return 1;
 }
 
-static void open_encoder(lua_State *L)
+// The metatable of a class: its finalizer, and its methods, if it has any.
+static void open_class(lua_State *L, const char *meta, lua_CFunction gc, const luaL_Reg *methods)
 {
-	static const luaL_Reg methods[] = {{"encode", l_encode}, {"batches", l_batches}, {NULL, NULL}};
-
-	luaL_newmetatable(L, ENCODER_META);
-	lua_pushcfunction(L, encoder_gc);
+	luaL_newmetatable(L, meta);
+	lua_pushcfunction(L, gc);
 	lua_setfield(L, -2, "__gc");
-	luaL_newlib(L, methods);
+	lua_newtable(L);
+	if (methods != NULL)
+		luaL_setfuncs(L, methods, 0);
 	lua_setfield(L, -2, "__index");
 	lua_pop(L, 1);
 }
 
 int luaopen_syncrun_page(lua_State *L)
 {
-	static const luaL_Reg functions[] = {{"read_json", l_read_json}, {"encoder", l_encoder}, {NULL, NULL}};
-	static const luaL_Reg bigquery[] = {
-		{"read_bigquery", l_read_bigquery}, {"bigquery_schema", l_bigquery_schema}, {NULL, NULL}};
+	static const luaL_Reg json_reader[] = {
+		{"read", l_json_reader_read}, {"schema", l_json_reader_schema}, {NULL, NULL}};
+	static const luaL_Reg bigquery_reader[] = {
+		{"read", l_bigquery_reader_read}, {"schema", l_bigquery_reader_schema}, {NULL, NULL}};
+	static const luaL_Reg encoder[] = {{"encode", l_encode}, {"batches", l_batches}, {NULL, NULL}};
+	static const luaL_Reg functions[] = {
+		{"json_reader", l_json_reader}, {"bigquery_reader", l_bigquery_reader}, {"encoder", l_encoder}, {NULL, NULL}};
 
-	open_encoder(L);
+	open_class(L, JSON_READER_META, json_reader_gc, json_reader);
+	open_class(L, BIGQUERY_READER_META, bigquery_reader_gc, bigquery_reader);
+	open_class(L, EXTRAS_META, extras_gc, NULL);
+	open_class(L, ENCODER_META, encoder_gc, encoder);
 	luaL_newlib(L, functions);
-	for (const luaL_Reg *f = bigquery; f->name != NULL; f++) {
-		lua_pushnil(L);
-		lua_pushnil(L);
-		lua_pushcclosure(L, f->func, 2);
-		lua_setfield(L, -2, f->name);
-	}
 	return 1;
 }

@@ -249,7 +249,7 @@ end)
 
 t.test("trap 15: columns named twice are refused; records fifteen deep are read", function()
 	local twice = { { name = "x", type = "STRING" }, { name = "x", type = "STRING" } }
-	local e = t.raises(rows.bigquery_schema, "names 'x' twice", twice)
+	local e = t.raises(rows.bigquery_reader, "names 'x' twice", twice)
 	t.eq(e.code, "duplicate_column")
 	local field, v, want = { name = "leaf", type = "INTEGER" }, "7", "7"
 	for depth = 15, 1, -1 do

@@ -124,7 +124,7 @@ t.test("rows to JSON and back", function()
 	end
 	local text = rows.encoder(entries):encode(page, 1, #page)
 	t.ok(json.valid(text))
-	same(rows.read_json('{"list":' .. text .. "}", page:schema(), { rows = "list", paths = paths }), page, "JSON")
+	same(rows.json_reader(page:schema(), { rows = "list", paths = paths }):read('{"list":' .. text .. "}"), page, "JSON")
 end)
 
 -- BigQuery's path: its answers are strings in JSON.
@@ -144,7 +144,7 @@ t.test("an answer of BigQuery to rows", function()
 		for k, kind in ipairs(order) do cells[k + 1] = { v = page:text(i, "c_" .. kind) or json.null } end
 		list[i] = { f = json.array(cells) }
 	end
-	same(rows.read_bigquery(json.encode { rows = json.array(list) }, fields), page, "BigQuery")
+	same(rows.bigquery_reader(fields):read(json.encode { rows = json.array(list) }), page, "BigQuery")
 end)
 
 local function columns_of(types)

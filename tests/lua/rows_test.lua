@@ -236,7 +236,7 @@ end)
 t.test("a page read from JSON flows through plan, merge and encoder", function()
 	local schema2 = rows.schema { { "id", "text" }, { "title", "text" } }
 	local text = '{"data":[{"id":"1","job":{"title":"Eng"}},{"id":"2","job":{"title":""}}]}'
-	local r = rows.read_json(text, schema2, { rows = "data", paths = { "id", "job.title" } })
+	local r = rows.json_reader(schema2, { rows = "data", paths = { "id", "job.title" } }):read(text)
 	t.eq(#r, 2)
 	local plan = rows.plan(schema2, {
 		{ name = "id", from = "id" }, { name = "title", from = "title", steps = { "empty_to_null" } },

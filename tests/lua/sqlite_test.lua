@@ -541,8 +541,8 @@ end)
 
 with_memory("cells that SQLite's numbers cannot hold stay texts", function(db)
 	local schema = rows.schema { { "i", "int64" }, { "f", "float64" }, { "b", "bool" }, { "ts", "timestamp" } }
-	local page = rows.read_json('{"r":[{"i":"1","f":"2","b":true,"ts":"3"}]}', schema,
-		{ rows = "r", paths = { "i", "f", "b", "ts" } })
+	local reader = rows.json_reader(schema, { rows = "r", paths = { "i", "f", "b", "ts" } })
+	local page = reader:read '{"r":[{"i":"1","f":"2","b":true,"ts":"3"}]}'
 	db:exec "CREATE TABLE n (i, f, b, ts); INSERT INTO n VALUES ('9223372036854775808', 'NaN', 2, 'infinity')"
 	for found in db:scan_rows("SELECT * FROM n", schema, 10) do page = found end
 	t.eq(page:text(1, "i"), "9223372036854775808")

@@ -807,7 +807,8 @@ test("real people are held as they are", function()
 	file:close()
 	local paths = {}
 	for i, field in ipairs(MAPPING.fields) do paths[i] = field.source end
-	local page = rows.read_json("[" .. table.concat(lines, ",") .. "]", MAPPING:schema(), { rows = "", paths = paths })
+	local reader = rows.json_reader(MAPPING:schema(), { rows = "", paths = paths })
+	local page = reader:read("[" .. table.concat(lines, ",") .. "]")
 	ready(function(target)
 		local plan = rows.plan(page:schema(), target:projection())
 		for from = 1, #page, 200 do

@@ -102,7 +102,7 @@ end
 local function read(target, person)
 	local body = json.encode { data = { people = { edges = json.array { { node = person } } } } }
 	local reader = target.reader
-	return reader.plan:apply((rows.read_json(body, reader.raw, { rows = "data.people.edges", paths = reader.paths })))
+	return reader.plan:apply((reader.people:read(body)))
 end
 
 local function column_of(target, field)

@@ -35,14 +35,6 @@ function M.select(fields, columns)
 	return chosen, spelled
 end
 
-local function unreadable(e)
-	if e.kind == "json" then
-		e.message = ("BigQuery's answer cannot be read (%s); is a proxy in the way?"):format(e.message)
-		e.exit = 3
-	end
-	err.raise(e)
-end
-
 local function changed(self)
 	err.raise {
 		kind = "http", code = "changed", exit = 3, retryable = true,
@@ -59,8 +51,7 @@ local function list(self, position, count)
 			pageToken = position and position.pageToken, startIndex = position and position.startIndex,
 		},
 	}, self.context)
-	local page, extra = err.try(rows.read_bigquery, res.body, self.fields)
-	if not page then unreadable(extra) end
+	local page, extra = errors.reading(self.reader.read, self.reader, res.body)
 	local total = whole(extra.totalRows)
 	if not total then
 		errors.raise_shape("BigQuery does not say how many rows the table has ('totalRows'); is the URL right?")
@@ -142,7 +133,8 @@ end
 ---@return syncrun.BigQueryData
 function M.start(client, o)
 	return setmetatable({
-		client = client, path = o.path, fields = o.fields, selected = table.concat(o.selected, ","),
+		client = client, path = o.path, reader = errors.reading(rows.bigquery_reader, o.fields),
+		selected = table.concat(o.selected, ","),
 		page_rows = o.page_rows, range_rows = o.range_rows, parallel = o.parallel, version = o.version,
 		now_version = o.now_version, context = o.context, page_count = 0,
 	}, Data)

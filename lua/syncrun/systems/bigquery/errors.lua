@@ -196,6 +196,18 @@ function M.new(failure, context)
 	return err.new(fields)
 end
 
+--- What f(...) gives: a reading of an answer, or the reader that its schema asks for. What cannot be read is no answer of
+--- BigQuery.
+function M.reading(f, ...)
+	local result, extra = err.try(f, ...)
+	if result then return result, extra end
+	if extra.kind == "json" then
+		extra.message = ("BigQuery's answer cannot be read (%s); is a proxy in the way?"):format(extra.message)
+		extra.exit = 3
+	end
+	err.raise(extra)
+end
+
 --- An answer that no BigQuery gives.
 ---@param format string
 function M.raise_shape(format, ...)

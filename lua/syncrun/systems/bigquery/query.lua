@@ -30,33 +30,20 @@ Run.__index = Run
 
 -- ---- the scalars of an answer, without making its rows into Lua tables
 
-local NO_ROWS = rows.schema { { "reason", "text" } }
-local HEAD = {
+local HEAD = rows.json_reader(rows.schema { { "reason", "text" } }, {
 	rows = "errors", paths = { "reason" },
 	extra = {
 		"jobComplete", "schema.fields", "jobReference.jobId", "jobReference.projectId", "jobReference.location",
 		"totalRows", "totalBytesProcessed", "totalBytesBilled", "cacheHit",
 	},
-}
+})
 
 local function whole(text)
 	return math.tointeger(tonumber(text))
 end
 
--- Run a reader of answers; what it cannot read is no answer of BigQuery.
-local function read(reader, ...)
-	local ok, a, b = pcall(reader, ...)
-	if ok then return a, b end
-	local e = err.wrap(a)
-	if e.kind == "json" then
-		e.message = ("BigQuery's answer cannot be read (%s); is a proxy in the way?"):format(e.message)
-		e.exit = 3
-	end
-	err.raise(e)
-end
-
 local function read_head(res)
-	local _, extra = read(rows.read_json, res.body, NO_ROWS, HEAD)
+	local _, extra = errors.reading(HEAD.read, HEAD, res.body)
 	if type(extra.jobComplete) ~= "boolean" then
 		errors.raise_shape("BigQuery's answer is not the result of a query (it has no 'jobComplete'); is the URL right?")
 	end
@@ -202,6 +189,7 @@ function M.start(client, o)
 	}, Run)
 	self.head = run(self, request_of(o))
 	check_fields(self.head, o.columns)
+	self.reader = errors.reading(rows.bigquery_reader, self.head.fields)
 	return self
 end
 
@@ -221,7 +209,7 @@ local function get_page(self, position)
 	local poll
 	while true do
 		local res = position and get_results(self, position, poll)
-		local page, extra = read(rows.read_bigquery, res and res.body or self.head.text, self.head.fields)
+		local page, extra = errors.reading(self.reader.read, self.reader, res and res.body or self.head.text)
 		if extra.jobComplete ~= false then
 			self.page_count = self.page_count + 1
 			return page, extra

@@ -52,13 +52,18 @@ function M.get(client, path, context)
 	return t
 end
 
+-- A type that the record plane does not know matters only where it is mapped.
+local function type_of(field)
+	local reader = err.try(rows.bigquery_reader, { field })
+	return reader and reader:schema():type(field.name) or nil
+end
+
 --- A field of the schema as a column: name, type (the record plane's, nil: unknown to it), bigquery (its own type), mode.
 ---@param field table
 ---@return { name: string, type: string?, bigquery: string, mode: string }
 function M.column(field)
-	local schema = err.try(rows.bigquery_schema, { field }) -- a type we do not know matters only where it is mapped
 	local mode = type(field.mode) == "string" and field.mode or "NULLABLE"
-	return { name = field.name, type = schema and schema:type(field.name) or nil, bigquery = field.type, mode = mode }
+	return { name = field.name, type = type_of(field), bigquery = field.type, mode = mode }
 end
 
 return M

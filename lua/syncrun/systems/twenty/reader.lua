@@ -39,6 +39,11 @@ local function selections_of(columns, changed)
 	return list
 end
 
+-- What stands beside the people.
+local EXTRAS = {
+	"data.people.pageInfo.hasNextPage", "data.people.pageInfo.endCursor", "data.people.totalCount", "errors",
+}
+
 -- The query for a page; only the first one asks for the count.
 local function query_of(selections, counted, without)
 	local selection = {}
@@ -53,15 +58,15 @@ end
 -- The plan from raw columns to those of the projection, followed by what is carried.
 local function compile(self, columns)
 	local raw = { { "id", "text" }, { "deletedAt", "timestamp" } }
-	self.paths = { "node.id", "node.deletedAt" }
+	local paths = { "node.id", "node.deletedAt" }
 	local wanted, carried = {}, { { name = "id", type = "text" }, { name = "deletedAt", type = "timestamp" } }
 	for _, c in ipairs(CHANGED) do
-		raw[#raw + 1], self.paths[#self.paths + 1], carried[#carried + 1] = { c.name, c.type }, "node." .. c.path, c
+		raw[#raw + 1], paths[#paths + 1], carried[#carried + 1] = { c.name, c.type }, "node." .. c.path, c
 	end
 	for i, column in ipairs(columns) do
 		for _, r in ipairs(column.raw) do
 			raw[#raw + 1] = { r.name, r.type }
-			self.paths[#self.paths + 1] = "node." .. r.path
+			paths[#paths + 1] = "node." .. r.path
 		end
 		wanted[i] = { name = column.name, type = column.type, from = column.actual.from, steps = column.actual.steps }
 		table.move(column.carried, 1, #column.carried, #carried + 1, carried)
@@ -69,8 +74,8 @@ local function compile(self, columns)
 		if column.kind == "EMAILS" then self.email = self.email or column end
 	end
 	for _, c in ipairs(carried) do wanted[#wanted + 1] = { name = c.name, type = c.type, from = c.name } end
-	self.raw = rows.schema(raw)
-	self.plan = rows.plan(self.raw, wanted)
+	self.people = rows.json_reader(rows.schema(raw), { rows = "data.people.edges", paths = paths, extra = EXTRAS })
+	self.plan = rows.plan(self.people:schema(), wanted)
 end
 
 local function has_owned(columns)
@@ -115,17 +120,13 @@ local function project(self, raw)
 	return page
 end
 
-local EXTRAS = {
-	"data.people.pageInfo.hasNextPage", "data.people.pageInfo.endCursor", "data.people.totalCount", "errors",
-}
-
 -- The page's text is let go of before the next step needs memory: it is the largest thing that a run holds.
 local function fetch_page(self, query, w, size)
 	collectgarbage()
 	local shrinkable = size > PAGE_MIN
 	local body = self.client:graphql(query, { first = size, after = w.cursor, filter = w.filter },
 		{ read = true, shrinkable = shrinkable, max_body = shrinkable and PAGE_BYTES or nil })
-	return rows.read_json(body, self.raw, { rows = "data.people.edges", paths = self.paths, extra = EXTRAS })
+	return self.people:read(body)
 end
 
 local function total_of(self, extra)
@@ -261,7 +262,7 @@ end
 ---@return integer
 function Reader:count(filter)
 	local body = self.client:graphql(COUNT, { filter = filter }, { read = true })
-	local _, extra = rows.read_json(body, self.raw, { rows = "data.people.edges", paths = self.paths, extra = EXTRAS })
+	local _, extra = self.people:read(body)
 	self.client:check_errors(extra.errors)
 	return total_of(self, extra)
 end

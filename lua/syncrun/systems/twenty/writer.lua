@@ -49,10 +49,8 @@ function M.new(client, columns, model_schema, limits)
 	self.part_plan = #self.parts > 0 and rows.plan(model_schema, self.parts) or nil
 	self.mutation = ("mutation($data:[PersonCreateInput!]!,$upsert:Boolean){createPeople(data:$data,upsert:$upsert)"
 		.. "{id %s deletedAt}}"):format(key.twenty)
-	self.answer = {
-		schema = rows.schema { { "id", "text" }, { "key", "text" }, { "deletedAt", "timestamp" } },
-		spec = { rows = "data.createPeople", paths = { "id", key.twenty, "deletedAt" }, extra = { "errors" } },
-	}
+	self.answer = rows.json_reader(rows.schema { { "id", "text" }, { "key", "text" }, { "deletedAt", "timestamp" } },
+		{ rows = "data.createPeople", paths = { "id", key.twenty, "deletedAt" }, extra = { "errors" } })
 	return self
 end
 
@@ -98,7 +96,7 @@ end
 
 -- What the answer confirms, by key.
 local function confirmed(self, body)
-	local page, extra = err.try(rows.read_json, body, self.answer.schema, self.answer.spec)
+	local page, extra = err.try(self.answer.read, self.answer, body)
 	if not page then -- no answer that could be read is no answer
 		extra.unknown = true
 		err.raise(extra)

@@ -1,5 +1,6 @@
 -- Pages in Lua: JSON answers of systems into rows, and rows into JSON bodies.
 local json = require "syncrun.json"
+local recordings = require "lua.lib.recordings"
 local rows = require "syncrun.rows"
 local t = require "syncrun.test"
 
@@ -140,7 +141,6 @@ end)
 
 -- Answers recorded between Google's own clients and a local server (facts/bigquery.md). Cut lists end with a text
 -- that says how many more there were.
-local RECORDINGS = "../shared/facts/recordings/bigquery/"
 local recorded = { "10-client-query-named-params", "11-client-query-paged", "14-client-table-getRows" }
 
 local function exchanges(doc)
@@ -150,10 +150,7 @@ end
 
 for _, name in ipairs(recorded) do
 	t.test("recorded " .. name, function()
-		local file = io.open(RECORDINGS .. name .. ".json")
-		if not file then t.skip("no " .. RECORDINGS .. name .. ".json") end
-		local doc = json.decode(file:read "a")
-		file:close()
+		local doc = recordings.get("bigquery", name)
 		local read, last_fields = 0, nil
 		for _, exchange in ipairs(exchanges(doc)) do
 			local body = exchange.response and exchange.response.body

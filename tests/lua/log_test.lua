@@ -9,11 +9,17 @@ t.test("level tells what was before", function()
 	t.raises(log.level, "invalid option", "loud")
 end)
 
+-- What another process of ours logs.
+local function logged(code)
+	local pipe <close> = assert(io.popen(("%s -e '%s' 2>&1 >/dev/null"):format(os.getenv "SYNCRUN", code)))
+	return (pipe:read "a":gsub("%d%d:%d%d:%d%d%.%d%d%d ", ""))
+end
+
 t.test("a text without values is no format", function()
-	local before = log.level("off")
-	log.error("100% of 5%d")
-	log.error(setmetatable({}, { __tostring = function() return "text" end }))
-	log.level(before)
+	t.eq(logged [[local log = require "syncrun.log"
+		log.error("100% of 5%d")
+		log.error(setmetatable({}, { __tostring = function() return "text" end }))
+		log.error("%d%%", 5)]], "error 100% of 5%d\nerror text\nerror 5%\n")
 end)
 
 t.test("a hidden line is not even formatted", function()

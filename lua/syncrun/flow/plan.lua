@@ -67,23 +67,33 @@ local function entry_of(target, change)
 	}
 end
 
+local LINES = "CREATE TABLE plan_line (system TEXT, line TEXT)"
+
+-- The lines of a target wait in the snapshot's database until its look is through: one that is begun anew forgets them.
+local function record_target(target, db, writer)
+	local function forget() db:run("DELETE FROM plan_line WHERE system = ?", target.label) end
+	target.only_planned = true -- what is not there yet is empty
+	target.on_plan = forget
+	target.on_change = function(change)
+		db:run("INSERT INTO plan_line VALUES (?, ?)", target.label, json.encode(entry_of(target, change)))
+	end
+	target.on_planned = function()
+		for row in db:each("SELECT line FROM plan_line WHERE system = ? ORDER BY rowid", target.label) do
+			writer:write(row.line .. "\n")
+		end
+		forget()
+	end
+end
+
 --- Keep what the targets of a run would change, in a file. Closing the writer completes it.
----@param run syncrun.Run
+---@param run syncrun.Run with its snapshot
 ---@param path string
 ---@return syncrun.Writer
 function M.record(run, path)
 	local writer = file.create(path)
 	writer:write(json.encode(head_of(run)) .. "\n")
-	for _, target in ipairs(run.targets) do
-		target.only_planned = true -- what is not there yet is empty
-		local lines = {}
-		target.on_plan = function() lines = {} end -- a look that is begun anew
-		target.on_change = function(change) lines[#lines + 1] = json.encode(entry_of(target, change)) end
-		target.on_planned = function()
-			for _, line in ipairs(lines) do writer:write(line .. "\n") end
-			lines = {}
-		end
-	end
+	run.snapshot.db:exec(LINES)
+	for _, target in ipairs(run.targets) do record_target(target, run.snapshot.db, writer) end
 	return writer
 end
 

@@ -82,11 +82,7 @@ local function compile(loader, what)
 	return chunk
 end
 
-local function main()
-	set_search_path()
-	keep_databases_to_sqlite()
-	rawset(_G, "arg", setmetatable({ [0] = options.script or options.program, table.unpack(options.args) }, nil))
-	make_globals_strict()
+local function run_all()
 	local code
 	for _, text in ipairs(options.chunks) do
 		code = compile(function(t) return load(t, "=-e", "t") end, text)()
@@ -97,6 +93,18 @@ local function main()
 	end
 	if options.interactive then code = require "syncrun.prompt".run() end
 	return math.type(code) == "integer" and code or 0
+end
+
+local function main()
+	set_search_path()
+	keep_databases_to_sqlite()
+	rawset(_G, "arg", setmetatable({ [0] = options.script or options.program, table.unpack(options.args) }, nil))
+	make_globals_strict()
+	local err = require "syncrun.err"
+	local code, e = err.try(run_all)
+	if code then return code end
+	e.exit = require "syncrun.flow.exits".of_script(e)
+	err.raise(e)
 end
 
 return main()

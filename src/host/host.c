@@ -212,19 +212,18 @@ static int open_state(lua_State *L)
 	return 0;
 }
 
-static int exit_code_of_error(const struct err *err)
+// The exit code that the error at index 1 carries (exits.lua says which that is).
+static int exit_code_of_error(lua_State *L)
 {
-	switch (err->kind) {
-	case ERR_CANCELLED:
-		return host.signal != 0 ? EXIT_SIGNAL + host.signal : EXIT_SCRIPT;
-	case ERR_USAGE:
-		return strcmp(err->code, "call") == 0 ? EXIT_SCRIPT : EXIT_USAGE;
-	case ERR_CONFIG:
-	case ERR_MAPPING:
-		return EXIT_USAGE;
-	default:
-		return EXIT_SCRIPT;
+	int is_int = 0;
+	lua_Integer code = 0;
+
+	if (lua_istable(L, 1)) {
+		lua_getfield(L, 1, "exit");
+		code = lua_tointegerx(L, -1, &is_int);
+		lua_pop(L, 1);
 	}
+	return is_int ? (int)(code & 0xff) : EXIT_SCRIPT;
 }
 
 // Frames of a traceback that are ours: the library's files and C.
@@ -259,13 +258,13 @@ static int report_error(lua_State *L)
 	err_from_lua(L, 1, &err);
 	fault = err.kind == ERR_SCRIPT || err.kind == ERR_INTERNAL;
 	if (err.kind == ERR_CANCELLED && host.signal != 0) {
-		lua_pushinteger(L, exit_code_of_error(&err));
+		lua_pushinteger(L, EXIT_SIGNAL + host.signal);
 		return 1;
 	}
 	fprintf(stderr, "syncrun: %s\n", err.message); // masked: base/sink.h
 	if ((fault || log_get_level() == LOG_DEBUG) && lua_istable(L, 1) && lua_getfield(L, 1, "traceback") == LUA_TSTRING)
 		print_traceback(err.message, lua_tostring(L, -1));
-	lua_pushinteger(L, exit_code_of_error(&err));
+	lua_pushinteger(L, exit_code_of_error(L));
 	return 1;
 }
 

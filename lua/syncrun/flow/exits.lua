@@ -40,6 +40,16 @@ function M.code(f, ...)
 	return M.of(e)
 end
 
+local OF_SCRIPT = { config = M.usage, mapping = M.usage, usage = M.usage }
+
+--- The exit code of an error that a script let through: the error's own, that of a wrong request, or the script's.
+---@param e syncrun.Error
+---@return integer
+function M.of_script(e)
+	if e.code == "call" then return M.script end
+	return e.exit or OF_SCRIPT[e.kind] or M.script
+end
+
 --- Whether an error is no system's fault: the run ends, whatever the systems do.
 ---@param e syncrun.Error
 ---@return boolean

@@ -19,7 +19,7 @@ test("a first load writes everything, reads it back and proves it; the next run 
 	t.eq(w:full(), 0)
 	same_as_source(w)
 	local r = w.run.result
-	t.eq(r.totals, { total = 11, synced = 11, validated = 11, errors = 0, issues = 0 })
+	t.eq(r.totals, { total = 11, synced = 11, validated = 11, errors = 0, issues = 0, deleted = 0 })
 	t.eq({ w.systems.Fake.asked.scan, w.systems.Fake.asked.write }, { 3, 3 }) -- planned, written in fours, read back
 	t.eq({ #w.contacts, w:state "c07", w:state("c07", "Source") }, { 11, "verified", "verified" })
 	t.eq(w:ledger "SELECT state, count(*) AS n FROM state GROUP BY 1", { { state = "verified", n = 11 } })
@@ -42,7 +42,7 @@ test("--skip-sync writes nothing and names every difference", function()
 	w:full()
 	w.held.Fake.c02.mail, w.held.Fake.c05 = "edited", nil
 	t.eq(w:full { skip_sync = true }, 1)
-	t.eq(w.run.result.totals, { total = 6, synced = "not run", validated = 4, errors = 0, issues = 2 })
+	t.eq(w.run.result.totals, { total = 6, synced = "not run", validated = 4, errors = 0, issues = 2, deleted = 0 })
 	t.eq({ w:state "c02", w:state "c05", w:state "c01" }, { "mismatched", "missing", "verified" })
 	t.eq(w:lines "c02", { 'Fake: mail is "edited", expected "2@example.com"' })
 	t.eq(w:lines "c05", { "Missing in Fake" })
@@ -474,7 +474,7 @@ test("a plan is applied exactly; what changed since is refused and named", funct
 	t.eq(w:lines("c03")[1], "Fake: it changed there since the plan")
 	t.eq(w:lines("c04")[1], "Fake: it changed in the source since the plan")
 	t.eq(w:lines("c05")[1], "Fake: it is not in the plan")
-	t.eq(w.run.result.totals, { total = 6, synced = 3, validated = 3, errors = 3, issues = 3 })
+	t.eq(w.run.result.totals, { total = 6, synced = 3, validated = 3, errors = 3, issues = 3, deleted = 0 })
 end)
 
 test("a plan about something else is refused whole", function()

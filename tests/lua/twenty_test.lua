@@ -42,7 +42,7 @@ test("a fresh workspace lacks the mapped fields; set-up makes them once", functi
 		local by_name = {}
 		for _, field in ipairs(person.fields) do by_name[field.name] = field end
 		t.eq(by_name.contactId.isUnique, true)
-		t.eq(by_name.contactId.label, "Contact id")
+		t.eq(by_name.contactId.label, "Contact ID")
 		t.eq(by_name.firstSeen.type, "DATE_TIME")
 		t.eq(#by_name.categoryCode.options, 9)
 		t.eq(by_name.categoryCode.options[1].value, "A")
@@ -83,6 +83,33 @@ test("wrong types, deactivated fields, missing options and a key that is not uni
 		t.eq(#list, 9)
 		t.eq(list[1].id, select.options[1].id)
 		t.eq(list[1].label, "Other")
+	end)
+end)
+
+test("fields of set-up look made by a person: label, description, icon; no second Notes by Twenty's own", function()
+	local own = mapping.compile { key = "contact_id", fields = {
+		{ "contact_id", "text", to = { twenty = { "contactId", "TEXT", unique = true } } }, { "llm_context", "json" },
+		{ "ai_insights", "json", source = "insights" }, { "notes", "text" }, { "is_me", "bool" },
+		{ "seen_at", "timestamp", own = "once" }, { "first_name", "text", to = { twenty = { "firstNamePart", "TEXT" } } },
+		{ "tier", "text", to = { twenty = { "tier", label = "Level", description = "Of the club", icon = "IconStar" } } },
+	} }
+	workspace(function(_, rest, server)
+		system(server.url, server.token, { source_label = "BigQuery" }, own):setup(true)
+		local looks = {}
+		for _, object in ipairs(rest("GET", "/metadata/objects", { query = { limit = 200 } }).data.objects) do
+			for _, f in ipairs(object.nameSingular == "person" and object.fields or {}) do
+				looks[f.name] = { f.label, f.description, f.icon }
+			end
+		end
+		t.eq(looks.contactId, { "Contact ID", "Synced from BigQuery: contact_id", "IconKey" })
+		t.eq(looks.llmContext, { "LLM context", "Synced from BigQuery: llm_context", "IconBraces" })
+		t.eq(looks.aiInsights, { "AI insights", "Synced from BigQuery: insights", "IconBraces" })
+		t.eq(looks.notes, { "Notes (BigQuery)", "Synced from BigQuery: notes", "IconTypography" })
+		t.eq(looks.noteTargets[1], "Notes")
+		t.eq(looks.isMe, { "Is me", "Synced from BigQuery: is_me", "IconCheckbox" })
+		t.eq(looks.seenAt, { "Seen at", "Filled from BigQuery when the person is made: seen_at", "IconCalendarClock" })
+		t.eq(looks.firstNamePart[1], "First name")
+		t.eq(looks.tier, { "Level", "Of the club", "IconStar" })
 	end)
 end)
 

@@ -4,8 +4,8 @@
 ---
 --- A system's module returns { new = function(settings, mapping), source = function(settings, mapping)? }: `new` makes
 --- a target, `source` what contacts are read from; `settings` may declare what of the config they know (syncrun.shape by
---- name): others are then refused with what may be meant. Both only look at their settings (raising kind config, exit 2); nothing
---- is connected before it is asked for.
+--- name): others are then refused with what may be meant. A target's have `source_label`, what the source is called. Both
+--- only look at their settings (raising kind config, exit 2); nothing is connected before it is asked for.
 ---
 --- Every method may raise. The flow understands of an error e: e.exit (2 a misfit, 3 out of reach or not allowed),
 --- e.retryable (the same may work a little later), e.reject (what was sent is refused for its content: it is halved until

@@ -150,9 +150,10 @@ local function check_names(entries)
 	end
 end
 
-local function open_target(config, entry, mapping)
+local function open_target(config, entry, mapping, source_label)
 	if entry.skipped then return entry end
-	local system = make(entry.kind, "new", config.folder, entry, mapping)
+	local settings = merged(entry, { source_label = source_label })
+	local system = make(entry.kind, "new", config.folder, settings, mapping)
 	system.makes_itself = system.makes_itself or entry.makes_itself
 	return contract.target(entry.kind, system)
 end
@@ -191,7 +192,7 @@ function M.open(config, mapping, context)
 	check_names(entries)
 	mapping:check_systems(kinds_in_mappings(entries), INSTEAD)
 	local source = open_source(config, mapping, context)
-	for i, entry in ipairs(entries) do targets[i] = open_target(config, entry, mapping) end
+	for i, entry in ipairs(entries) do targets[i] = open_target(config, entry, mapping, source.label) end
 	return source, targets
 end
 

@@ -14,6 +14,7 @@ local M = {}
 ---@field steps (string|table)[] from the model to what Twenty stores
 ---@field target table as declared in the mapping
 ---@field twenty string the field's name in Twenty
+---@field source_label string what the source is called
 ---@field kind string Twenty's type
 ---@field selection string GraphQL
 ---@field raw { name: string, type: string, path: string }[] what a page is read into, the path below the node
@@ -138,7 +139,8 @@ local KIND_OF = {
 local TARGET = {
 	type = { types = { "text" }, one_of = KIND_NAMES }, unique = { types = { "boolean" } },
 	standard = { types = { "boolean" } }, options = { types = { "list" }, items = { types = { "text" }, filled = true } },
-	label = { types = { "text" }, filled = true }, last_name = { types = { "text" }, filled = true },
+	label = { types = { "text" }, filled = true }, description = { types = { "text" } },
+	icon = { types = { "text" }, filled = true }, last_name = { types = { "text" }, filled = true },
 	precision = { types = { "text" }, one_of = { "ms", "s" } },
 }
 
@@ -159,7 +161,8 @@ local function compile(entry, settings)
 	for i, step in ipairs(target.transform or {}) do own_steps[i] = step end
 	local column = {
 		name = camel(target.name), type = rules.type, field = field, own = field.own, from = field.name, target = target,
-		twenty = camel(target.name), kind = kind, steps = table.move(own_steps, 1, #own_steps, 1, {}), raw = {},
+		twenty = camel(target.name), kind = kind, source_label = settings and settings.source_label or "the source",
+		steps = table.move(own_steps, 1, #own_steps, 1, {}), raw = {},
 		carried = {}, parts = {}, write = {},
 	}
 	for _, step in ipairs(rules.steps(target, field, settings)) do column.steps[#column.steps + 1] = step end
@@ -169,7 +172,7 @@ end
 
 --- The columns of a mapping as Twenty has them, the key first.
 ---@param mapping syncrun.Mapping
----@param settings { default_region: string? }?
+---@param settings { default_region: string?, source_label: string? }?
 ---@return syncrun.TwentyColumn[]
 function M.columns(mapping, settings)
 	local columns, key = {}, nil

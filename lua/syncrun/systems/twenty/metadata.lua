@@ -1,5 +1,6 @@
 --- The person object of a workspace: does it have the fields that the mapping needs, and making them. What is there is
 --- never changed but for the unique flag of the key and further options of a select.
+local appearance = require "syncrun.systems.twenty.appearance"
 local err = require "syncrun.err"
 local json = require "syncrun.json"
 local names = require "syncrun.systems.twenty.names"
@@ -68,6 +69,7 @@ local function field_of(entry)
 		if not has_texts(option, "value") then return nil end
 	end
 	return { id = entry.id, name = entry.name, type = entry.type, options = options,
+		label = type(entry.label) == "string" and entry.label or "",
 		isActive = entry.isActive ~= false, isUnique = entry.isUnique }
 end
 
@@ -128,18 +130,13 @@ end
 
 -- ---- what is missing
 
-local function label_of(column)
-	if column.target.label then return column.target.label end
-	local words = column.twenty:gsub("(%l)(%u)", function(a, b) return a .. " " .. b:lower() end)
-	return words:sub(1, 1):upper() .. words:sub(2)
-end
-
 local function option(value, position)
 	return { value = value, label = value, position = position, color = COLOURS[position % #COLOURS + 1] }
 end
 
 local function create_field(column, person, is_key)
-	local input = { objectMetadataId = person.id, type = column.kind, name = column.twenty, label = label_of(column) }
+	local input = appearance.of(column, person.fields, is_key)
+	input.objectMetadataId, input.type, input.name = person.id, column.kind, column.twenty
 	if is_key or column.target.unique then input.isUnique = true end
 	if column.kind == "SELECT" then
 		input.options = json.array {}

@@ -8,6 +8,7 @@
 #include "base/redact.h"
 #include "base/sink.h"
 #include "base/version.h"
+#include "base/visible.h"
 #include "host/host.h"
 #include "host/no_dump.h"
 
@@ -33,7 +34,10 @@ static const char usage[] =
 
 static int usage_error(const char *what, const char *argument)
 {
-	fprintf(stderr, "syncrun: %s '%s'; see 'syncrun --help'\n", what, argument);
+	char shown[256];
+
+	visible_copy(shown, sizeof shown, argument, false);
+	fprintf(stderr, "syncrun: %s '%s'; see 'syncrun --help'\n", what, shown);
 	return EXIT_USAGE;
 }
 

@@ -1,5 +1,7 @@
 --- The log on stderr, one line a message, secrets masked. Results belong on stdout.
 local c = require "_syncrun.log"
+local host = require "_syncrun.host"
+local visible = require "syncrun.visible"
 
 local M = {}
 
@@ -24,6 +26,12 @@ function M.warn(format, ...) write("warn", format, ...) end
 --- What went wrong.
 ---@param format string
 function M.error(format, ...) write("error", format, ...) end
+
+--- Why a command does not do its work: one line `syncrun: …` on stderr, whatever the level.
+---@param format string
+function M.complain(format, ...)
+	host.standard "stderr":write("syncrun: " .. visible.text(format:format(...)) .. "\n")
+end
 
 --- Register a secret: from now on it is masked wherever syncrun writes. Under six bytes it cannot be.
 ---@param text string

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/redact.h"
 #include "base/sink.h"
+#include "base/visible.h"
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
@@ -32,51 +33,6 @@ enum log_level log_get_level(void)
 void log_set_json(bool json)
 {
 	as_json = json;
-}
-
-// Length of the well-formed UTF-8 sequence at p (Unicode table 3-7), 0 when it is none.
-static size_t utf8_len(const unsigned char *p, size_t left)
-{
-	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-
-	if (len > left)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f))
-		return 0;
-	if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return len;
-}
-
-// C0, DEL and C1: what a terminal may obey instead of show.
-static bool is_control(const unsigned char *p, size_t len)
-{
-	return (len == 1 && (p[0] < 0x20 || p[0] == 0x7f)) || (len == 2 && p[0] == 0xc2 && p[1] < 0xa0);
-}
-
-// Append text with control characters and stray bytes as \xNN.
-static bool put_visible(struct buf *out, const char *text, size_t len)
-{
-	const unsigned char *p = (const unsigned char *)text;
-
-	for (size_t i = 0; i < len;) {
-		size_t n = utf8_len(p + i, len - i);
-
-		if (n > 0 && !is_control(p + i, n)) {
-			if (!buf_put(out, p + i, n))
-				return false;
-			i += n;
-			continue;
-		}
-		if (!buf_printf(out, "\\x%02x", p[i++]))
-			return false;
-		if (n == 2 && !buf_printf(out, "\\x%02x", p[i++]))
-			return false;
-	}
-	return true;
 }
 
 // Append visible text as the inside of a JSON string: only quotes and backslashes are left to escape.
@@ -112,7 +68,7 @@ static bool build_line(struct buf *line, enum log_level level, const char *text,
 	bool ok;
 
 	civil_format_rfc3339(clock_wall_us(), 3, time);
-	ok = redact_append(&masked, text, len) && put_visible(&message, masked.data, masked.len) &&
+	ok = redact_append(&masked, text, len) && visible_text(&message, masked.data, masked.len) &&
 		 (as_json ? put_json_line : put_text_line)(line, time, level_names[level], &message);
 	buf_free(&masked);
 	buf_free(&message);

@@ -7,6 +7,7 @@
 #include <lauxlib.h>
 
 #include "base/redact.h"
+#include "base/visible.h"
 #include "bind/modules.h"
 
 #define ERR_META "syncrun.error"
@@ -34,6 +35,7 @@ void err_push(lua_State *L, const struct err *err)
 	char message[ERR_MESSAGE_SIZE];
 
 	redact_copy(message, sizeof message, err->message);
+	visible_copy(message, sizeof message, message, err->kind == ERR_SCRIPT || err->kind == ERR_INTERNAL);
 	luaL_checkstack(L, 4, NULL);
 	lua_createtable(L, 0, 4);
 	lua_pushstring(L, err_kind_name(err->kind));

@@ -8,7 +8,7 @@
 // clang-format off
 #define SYNCRUN_MODULES(X) \
 	X(crypto) X(err) X(host) X(http) X(http_server) X(json) X(leaves) X(line) X(log) X(merge) X(page) X(plan) X(postgres) \
-	X(rows) X(sqlite) X(task) X(time) X(tree)
+	X(rows) X(sqlite) X(task) X(time) X(visible) X(tree)
 // clang-format on
 
 #define SYNCRUN_DECLARE(name) int luaopen_syncrun_##name(lua_State *L);

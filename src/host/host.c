@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/stop.h"
+#include "base/visible.h"
 #include "bind/err_lua.h"
 #include "bind/modules.h"
 #include "bind/signals.h"
@@ -226,6 +227,16 @@ static int exit_code_of_error(lua_State *L)
 	return is_int ? (int)(code & 0xff) : EXIT_SCRIPT;
 }
 
+// Text on stderr, of one or several lines. Masked by the sink.
+static void say(const char *before, const char *text, size_t len)
+{
+	struct buf shown = {0};
+
+	if (visible_lines(&shown, text, len))
+		fprintf(stderr, "%s%s\n", before, shown.data);
+	buf_free(&shown);
+}
+
 // Frames of a traceback that are ours: the library's files and C.
 static bool is_own_frame(const char *line)
 {
@@ -244,7 +255,7 @@ static void print_traceback(const char *message, const char *traceback)
 		size_t len = strcspn(++line, "\n");
 		if (!all && is_own_frame(line))
 			continue;
-		fprintf(stderr, "%s%.*s\n", any ? "" : "stack traceback:\n", (int)len, line);
+		say(any ? "" : "stack traceback:\n", line, len);
 		any = true;
 	}
 }
@@ -261,7 +272,7 @@ static int report_error(lua_State *L)
 		lua_pushinteger(L, EXIT_SIGNAL + host.signal);
 		return 1;
 	}
-	fprintf(stderr, "syncrun: %s\n", err.message); // masked: base/sink.h
+	say("syncrun: ", err.message, strlen(err.message));
 	if ((fault || log_get_level() == LOG_DEBUG) && lua_istable(L, 1) && lua_getfield(L, 1, "traceback") == LUA_TSTRING)
 		print_traceback(err.message, lua_tostring(L, -1));
 	lua_pushinteger(L, exit_code_of_error(L));

@@ -98,7 +98,7 @@ static void test_controls_and_utf8(void **state)
 {
 	(void)state;
 	log_write(LOG_ERROR, "\x1b[31m\r\n\t\x7f\xc2\x9b\0é€😀\xed\xa0\x80", 24);
-	assert_string_equal(read_line() + 12, " error \\x1b[31m\\x0d\\x0a\\x09\\x7f\\xc2\\x9b\\x00é€😀\\xed\\xa0\\x80\n");
+	assert_string_equal(read_line() + 12, " error \\x1b[31m\\x0d\\x0a\\x09\\x7f\\u009b\\x00é€😀\\xed\\xa0\\x80\n");
 }
 
 static void test_secrets(void **state)

@@ -1,0 +1,29 @@
+--- Text from outside as it is shown to people: honest for the reader, harmless for what it is shown in. Control
+--- characters, direction overrides, spaces that are not the plain one and characters without a shape are spelled out
+--- (\x1b, \u200b), bytes that are not UTF-8 too (\xff); secrets are masked. Files for programs keep the bytes.
+local c = require "_syncrun.visible"
+
+local M = {}
+
+--- For a terminal, a message, a line of a report: one unbroken line.
+---@param text string
+---@return string
+function M.text(text) return c.text(text) end
+
+--- The same with line ends and tabs kept.
+---@param text string
+---@return string
+function M.lines(text) return c.lines(text) end
+
+--- The same of what a server or a script says, which may be long: 2 KiB of it, and how much is left out. Done where such a
+--- text enters, so that nothing behind keeps more.
+---@param text string
+---@return string
+function M.excerpt(text) return c.excerpt(text) end
+
+--- The same as a cell of CSV, quoted. What a spreadsheet would take for a formula (= + - @ in front) gets a ' before it.
+---@param text string
+---@return string
+function M.csv(text) return c.csv(text) end
+
+return M

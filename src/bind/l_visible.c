@@ -1,0 +1,84 @@
+// _syncrun.visible: text from outside as it is shown. Secrets are masked first, while they can still be found.
+#include <lauxlib.h>
+
+#include "base/redact.h"
+#include "base/visible.h"
+#include "bind/err_lua.h"
+#include "bind/modules.h"
+
+#define BUF_META "syncrun.visible.buf"
+
+static int buf_close(lua_State *L)
+{
+	buf_free(lua_touserdata(L, 1));
+	return 0;
+}
+
+static struct buf *new_buf(lua_State *L)
+{
+	struct buf *b = lua_newuserdatauv(L, sizeof *b, 0);
+
+	*b = (struct buf){.data = NULL};
+	luaL_setmetatable(L, BUF_META);
+	lua_toclose(L, -1);
+	return b;
+}
+
+static int shown(lua_State *L, bool (*show)(struct buf *, const char *, size_t))
+{
+	size_t len;
+	const char *text = luaL_checklstring(L, 1, &len);
+	struct buf *masked = new_buf(L), *out = new_buf(L);
+	struct err err;
+
+	if (!redact_append(masked, text, len) || !show(out, masked->data, masked->len)) {
+		err_no_memory(&err);
+		return err_raise(L, &err);
+	}
+	lua_pushlstring(L, out->data, out->len);
+	return 1;
+}
+
+// text(text) -> text
+static int l_text(lua_State *L)
+{
+	return shown(L, visible_text);
+}
+
+// lines(text) -> text
+static int l_lines(lua_State *L)
+{
+	return shown(L, visible_lines);
+}
+
+static bool excerpt(struct buf *out, const char *text, size_t len)
+{
+	return visible_excerpt(out, text, len, VISIBLE_EXCERPT);
+}
+
+// excerpt(text) -> text
+static int l_excerpt(lua_State *L)
+{
+	return shown(L, excerpt);
+}
+
+// csv(text) -> text
+static int l_csv(lua_State *L)
+{
+	return shown(L, visible_csv);
+}
+
+static const luaL_Reg functions[] = {
+	{"text", l_text}, {"lines", l_lines}, {"excerpt", l_excerpt}, {"csv", l_csv}, {NULL, NULL}};
+
+int luaopen_syncrun_visible(lua_State *L)
+{
+	luaL_newmetatable(L, BUF_META);
+	lua_pushcfunction(L, buf_close);
+	lua_setfield(L, -2, "__close");
+	lua_pushcfunction(L, buf_close);
+	lua_setfield(L, -2, "__gc");
+	lua_pop(L, 1);
+	luaL_newlib(L, functions);
+	return 1;
+}

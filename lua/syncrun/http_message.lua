@@ -1,5 +1,5 @@
 -- What HTTP requests and answers are written in: query strings and lists of headers. Knows no client and no server.
-local plain = require "syncrun.plain"
+local visible = require "syncrun.visible"
 
 local M = {}
 
@@ -105,7 +105,7 @@ local WORDS_MAX = 60
 local function words(text)
 	text = text and text:gsub("%s+", " "):match "^ ?(.-) ?$":sub(1, WORDS_MAX)
 	if not text or text == "" then return nil end
-	return plain(utf8.len(text) and text or text:gsub("[\128-\255]", ""))
+	return visible.text(utf8.len(text) and text or text:gsub("[\128-\255]", ""))
 end
 
 --- An answer that is a web page, in words; nil when it is none.

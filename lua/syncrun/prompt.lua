@@ -2,8 +2,7 @@
 local err = require "syncrun.err"
 local host = require "syncrun.host"
 local line = require "_syncrun.line"
-local log = require "syncrun.log"
-local report = require "syncrun.flow.report"
+local visible = require "syncrun.visible"
 
 local M = {}
 
@@ -33,9 +32,9 @@ local function handle_words(value)
 end
 
 local function show(value, indent, seen)
-	if type(value) == "string" then return ("%q"):format(report.plain(log.redact(value))) end
+	if type(value) == "string" then return ("%q"):format(visible.text(value)) end
 	local words = type(value) ~= "table" and tostring(value) or handle_words(value)
-	if words then return report.plain(log.redact(words)) end
+	if words then return (words:gsub("[^\n]+", visible.text)) end
 	if seen[value] then return "{…}" end
 	if next(value) == nil then return "{}" end
 	seen[value] = true
@@ -125,7 +124,7 @@ function M.run()
 	print(("syncrun %s — help() shows what there is, Ctrl-D leaves"):format(host.version))
 	for chunk in read_chunk, env do
 		local _, e = err.try(function() print_results(chunk()) end)
-		if e then print("error: " .. report.plain(e.message)) end
+		if e then print("error: " .. visible.text(e.message)) end
 	end
 	print ""
 	close()

@@ -4,7 +4,7 @@
 local crypto = require "syncrun.crypto"
 local err = require "syncrun.err"
 local exits = require "syncrun.flow.exits"
-local file = require "syncrun.file"
+local log = require "syncrun.log"
 local problems = require "syncrun.flow.problems"
 local report = require "syncrun.flow.report"
 local rows = require "syncrun.rows"
@@ -12,6 +12,7 @@ local session_of = require "syncrun.flow.session"
 local survey = require "syncrun.flow.survey"
 local task = require "syncrun.task"
 local values = require "syncrun.model.values"
+local visible = require "syncrun.visible"
 
 local M = {}
 
@@ -168,8 +169,8 @@ local function say_checks(say, system, checks)
 	local broken = 0
 	for _, check in ipairs(checks) do
 		if not check.ok then broken = broken + 1 end
-		say("%s: %s  %s%s", system.label, check.ok and "ok    " or "BROKEN", report.plain(check.what),
-			check.ok and "" or ": " .. report.plain(tostring(check.seen)))
+		say("%s: %s  %s%s", system.label, check.ok and "ok    " or "BROKEN", visible.text(check.what),
+			check.ok and "" or ": " .. visible.text(tostring(check.seen)))
 	end
 	say("%s: %d of %d things are as we rely on", system.label, #checks - broken, #checks)
 	return broken
@@ -185,7 +186,7 @@ end
 
 local function look(say, system, options, mapping)
 	local found = obstacles(system)
-	for _, problem in ipairs(found) do say("%s: %s", system.label, report.plain(problem.what)) end
+	for _, problem in ipairs(found) do say("%s: %s", system.label, visible.text(problem.what)) end
 	if problems.worst(found) > 0 then return problems.worst(found) end
 	say("%s: in reach, and fit for the mapping", system.label)
 	if not options.probe or not system.delete then return 0 end
@@ -193,7 +194,7 @@ local function look(say, system, options, mapping)
 end
 
 local function say_error(system, e)
-	file.standard "stderr":write(("syncrun: %s: %s\n"):format(system.label, report.plain(e.message)))
+	log.complain("%s: %s", system.label, e.message)
 end
 
 local function look_at_source(say, session)
@@ -204,7 +205,7 @@ local function look_at_source(say, session)
 		say_error(source, e)
 		return exits.of(e)
 	end
-	say("%s: %s", source.label, report.plain(words))
+	say("%s: %s", source.label, visible.text(words))
 	say("%s: in reach, and fit for the mapping", source.label)
 	return 0
 end

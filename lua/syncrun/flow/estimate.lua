@@ -6,6 +6,7 @@ local exits = require "syncrun.flow.exits"
 local problems = require "syncrun.flow.problems"
 local report = require "syncrun.flow.report"
 local session_of = require "syncrun.flow.session"
+local visible = require "syncrun.visible"
 
 local M = {}
 
@@ -57,7 +58,7 @@ local function say_found(run, system, found)
 	else -- a full run makes and mends its own file
 		run.say("%s: %s", system.label, makes and "would be made:" or "not ready:")
 	end
-	for _, problem in ipairs(found) do run.say("  %s", report.plain(problem.what)) end
+	for _, problem in ipairs(found) do run.say("  %s", visible.text(problem.what)) end
 end
 
 local function look_at(run, system)
@@ -65,7 +66,7 @@ local function look_at(run, system)
 	if not e then return say_found(run, system, found) end
 	if e.kind == "cancelled" then err.raise(e) end
 	run.code = math.max(run.code, exits.of(e))
-	run.say("%s: %s", system.label, report.plain(e.message))
+	run.say("%s: %s", system.label, visible.text(e.message))
 end
 
 local function look(run)

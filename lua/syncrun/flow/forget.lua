@@ -6,7 +6,9 @@ local file = require "syncrun.file"
 local json = require "syncrun.json"
 local ledger_of = require "syncrun.record.ledger"
 local lock = require "syncrun.record.lock"
+local log = require "syncrun.log"
 local report = require "syncrun.flow.report"
+local visible = require "syncrun.visible"
 
 local M = {}
 
@@ -25,8 +27,8 @@ end
 
 -- The lines of a report in text: those of the contact's own block, and any other that names it.
 local function text_lines(key)
-	local mark, inside = ("(ID: %s)"):format(report.plain(key)), false
-	local again = ("(ID: %s, row "):format(report.plain(key))
+	local mark, inside = ("(ID: %s)"):format(visible.text(key)), false
+	local again = ("(ID: %s, row "):format(visible.text(key))
 	return function(line)
 		local detail = line:match "^     %- "
 		if line:find(mark, 1, true) or line:find(again, 1, true) then
@@ -36,7 +38,7 @@ local function text_lines(key)
 		if detail and inside then return detail .. FORGOTTEN end
 		inside = inside and detail ~= nil
 		local said = line:match "^(Not in .-: )"
-		if said and line == said .. report.plain(key) then return said .. FORGOTTEN end
+		if said and line == said .. visible.text(key) then return said .. FORGOTTEN end
 	end
 end
 
@@ -118,8 +120,7 @@ function M.run(options)
 	for path in pairs(files) do lines = lines + rewrite_document(path, options.id) end
 	local done = ledger:forget(options.id)
 	if done.states + done.attempts + done.runs + lines == 0 then
-		file.standard "stderr":write(("syncrun: nothing is kept of the contact '%s' in '%s'; is the id right?\n"):format(
-			report.plain(options.id), state))
+		log.complain("nothing is kept of the contact '%s' in '%s'; is the id right?", options.id, state)
 		return 1
 	end
 	file.standard "stdout":write(("Forgotten: %d states, %d attempts and %d runs of the ledger, %d lines of reports\n")

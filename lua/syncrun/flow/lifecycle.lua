@@ -131,7 +131,7 @@ local function code_of(run, e)
 	end
 	local code = run:wrote() and exits.incomplete or exits.of(e)
 	if e.kind == "script" or e.kind == "internal" then return nil end
-	if not e.said then file.standard "stderr":write(("syncrun: %s\n"):format(e.message)) end
+	if not e.said then log.complain("%s", e.message) end
 	return code
 end
 

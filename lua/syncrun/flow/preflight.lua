@@ -2,17 +2,15 @@
 --- and nothing is made or written unless nothing does. Knows no system by name.
 local err = require "syncrun.err"
 local exits = require "syncrun.flow.exits"
-local file = require "syncrun.file"
 local log = require "syncrun.log"
 local places = require "syncrun.flow.places"
 local problems = require "syncrun.flow.problems"
 local registry = require "syncrun.systems.registry"
-local report = require "syncrun.flow.report"
 
 local M = {}
 
 local function say_error(label, message)
-	file.standard "stderr":write(("syncrun: %s: %s\n"):format(label, report.plain(message)))
+	log.complain("%s: %s", label, message)
 end
 
 -- The problems that stand in the way: what is ours is made, and mended, by the run itself.
@@ -34,7 +32,7 @@ end
 
 local function say_notes(system, found)
 	for _, problem in ipairs(found) do
-		if not problems.is_obstacle(problem) then log.info("%s: %s", system.label, report.plain(problem.what)) end
+		if not problems.is_obstacle(problem) then log.info("%s: %s", system.label, problem.what) end
 	end
 end
 

@@ -3,16 +3,13 @@
 local file = require "syncrun.file"
 local host = require "syncrun.host"
 local json = require "syncrun.json"
-local plain = require "syncrun.plain"
 local report_values = require "syncrun.flow.report_values"
+local visible = require "syncrun.visible"
 
 local M = {}
 
 local RULE = ("="):rep(60)
 local SHOWN = 10 -- contacts a block on stdout; the files have all
-
---- See syncrun.plain.
-M.plain = plain
 
 --- See syncrun.flow.report_values.
 M.line = report_values.line
@@ -66,7 +63,7 @@ local function contact_line(db, snapshot, pos)
 	local row = db:one(sql, pos)
 	local again = db:one("SELECT reason FROM bad WHERE pos = ?", pos)
 	local nth = again and again.reason:match "row %d+ of %d+$"
-	return ("%s (ID: %s%s)"):format(M.plain(row.name or "(no name)"), M.plain(row.id or "null"),
+	return ("%s (ID: %s%s)"):format(visible.text(row.name or "(no name)"), visible.text(row.id or "null"),
 		nth and ", " .. nth or ""), row
 end
 
@@ -83,7 +80,7 @@ local function say_lost(say, snapshot)
 	say_title(say, "NOT CHECKED")
 	say "  ⚠️  Every contact"
 	for _, phase in ipairs(lost) do
-		for _, one in ipairs(phase) do say("     - %s", M.plain(one.reason)) end
+		for _, one in ipairs(phase) do say("     - %s", visible.text(one.reason)) end
 	end
 	say ""
 end
@@ -98,7 +95,7 @@ local function block(say, snapshot, phase, title, bullet, limit)
 			n, last = n + 1, row.pos
 			if n <= limit then say("  %s %s", bullet, (contact_line(db, snapshot, row.pos))) end
 		end
-		if n <= limit then say("     - %s", M.plain(row.reason)) else break end
+		if n <= limit then say("     - %s", visible.text(row.reason)) else break end
 	end
 	if total > limit then say("  ... and %d more", total - limit) end
 	say ""
@@ -143,8 +140,8 @@ local function say_extras(say, snapshot, limit)
 	for row in snapshot.db:each "SELECT system, count(*) AS n FROM extra GROUP BY system ORDER BY system" do
 		say("Extra in %s (not in %s; listed, never deleted): %d", row.system, snapshot.label, row.n)
 		for extra in snapshot.db:each(EXTRAS, row.system, limit) do
-			local id = extra.k == "" and "none" or M.plain(extra.k)
-			say("     - %s(ID: %s)", extra.name and M.plain(extra.name) .. " " or "", id)
+			local id = extra.k == "" and "none" or visible.text(extra.k)
+			say("     - %s(ID: %s)", extra.name and visible.text(extra.name) .. " " or "", id)
 		end
 		if row.n > limit and limit > 0 then say("  ... and %d more", row.n - limit) end
 	end
@@ -163,7 +160,7 @@ local function say_some(say, snapshot, kind, limit)
 		say(kind.title, row.system, row.n)
 		for r in snapshot.db:each(("SELECT pos, how FROM %s WHERE system = ? ORDER BY pos LIMIT ?"):format(kind.rows),
 			row.system, limit) do
-			local how = r.how and ": " .. M.plain(r.how) or ""
+			local how = r.how and ": " .. visible.text(r.how) or ""
 			say("     - %s%s", (contact_line(snapshot.db, snapshot, r.pos)), how)
 		end
 	end
@@ -174,7 +171,7 @@ local function say_notes(say, run, limit, extras)
 	local before = snapshot.db:one([[SELECT (SELECT count(*) FROM extra) + (SELECT count(*) FROM revived)
 		+ (SELECT count(*) FROM owned) + (SELECT count(*) FROM merged) AS n]]).n + run.result.totals.deleted
 	if #notes == 0 and before == 0 then return end
-	for _, note in ipairs(notes) do say("%s", M.plain(note)) end
+	for _, note in ipairs(notes) do say("%s", visible.text(note)) end
 	for _, kind in ipairs(OF_SOME) do say_some(say, snapshot, kind, limit) end
 	say_extras(say, snapshot, extras)
 	report_values.say_owned(say, snapshot.db)
@@ -206,7 +203,7 @@ local function say_incomplete(say, run)
 	say "⚠️  INCOMPLETE - RUN THE SAME COMMAND AGAIN TO GO ON"
 	say(RULE)
 	say ""
-	for _, target in ipairs(run.targets) do say("%s: %s", target.label, M.plain(target:progress())) end
+	for _, target in ipairs(run.targets) do say("%s: %s", target.label, visible.text(target:progress())) end
 end
 
 local function say_end(say, run, systems)

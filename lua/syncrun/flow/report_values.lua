@@ -1,7 +1,7 @@
 --- The report's part on values: how many of each field are exact, folded, lost or rejected in each system, which cannot be
 --- told apart there any more, and what people keep in the fields that are theirs. Knows no system by name.
 local json = require "syncrun.json"
-local plain = require "syncrun.plain"
+local visible = require "syncrun.visible"
 
 local M = {}
 
@@ -13,7 +13,7 @@ local function editors_of(db, row)
 	local names = {}
 	for e in db:each([[SELECT editor, count(*) AS n FROM owned WHERE system = ? AND field = ? AND editor IS NOT NULL
 		GROUP BY editor ORDER BY n DESC, editor LIMIT 5]], row.system, row.field) do
-		names[#names + 1] = ("%s (%d)"):format(plain(e.editor), e.n)
+		names[#names + 1] = ("%s (%d)"):format(visible.text(e.editor), e.n)
 	end
 	return names
 end

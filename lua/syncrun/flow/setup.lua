@@ -1,19 +1,20 @@
 --- Set-up of the configured systems: what the mapping needs and does not find is shown, or made.
 local err = require "syncrun.err"
 local exits = require "syncrun.flow.exits"
-local file = require "syncrun.file"
+local log = require "syncrun.log"
 local problems = require "syncrun.flow.problems"
 local report = require "syncrun.flow.report"
 local registry = require "syncrun.systems.registry"
 local session_of = require "syncrun.flow.session"
 local survey = require "syncrun.flow.survey"
+local visible = require "syncrun.visible"
 
 local M = {}
 
 local function show(say, system, found)
 	local open = 0
 	for _, item in ipairs(found) do
-		say("%s: %s", system.label, report.plain(item.what))
+		say("%s: %s", system.label, visible.text(item.what))
 		if not item.done and problems.is_obstacle(item) then open = open + 1 end
 	end
 	if #found == 0 then say("%s: all there", system.label) end
@@ -23,7 +24,7 @@ end
 local function say_errors(errors)
 	local code = 0
 	for _, failed in ipairs(errors) do
-		file.standard "stderr":write(("syncrun: %s: %s\n"):format(failed.system.label, report.plain(failed.error.message)))
+		log.complain("%s: %s", failed.system.label, failed.error.message)
 		code = math.max(code, exits.of(failed.error))
 	end
 	return code
@@ -45,7 +46,7 @@ local function look_at_source(say, session)
 		if e.kind == "cancelled" then err.raise(e) end
 		return say_errors { { system = session.source, error = e } }
 	end
-	say("%s: %s", session.source.label, report.plain(words))
+	say("%s: %s", session.source.label, visible.text(words))
 	return 0
 end
 

@@ -7,21 +7,21 @@ local file = require "syncrun.file"
 local live = require "syncrun.flow.verify_live"
 local membership = require "syncrun.record.membership"
 local note = require "syncrun.record.note"
-local report = require "syncrun.flow.report"
 local secret = require "syncrun.record.secret"
 local session_of = require "syncrun.flow.session"
 local time = require "syncrun.time"
 local verify = require "syncrun.flow.verify"
 local verify_contact = require "syncrun.flow.verify_contact"
+local visible = require "syncrun.visible"
 
 local M = {}
 
 local function say(format, ...)
-	file.standard "stdout":write(report.plain(format:format(...)) .. "\n")
+	file.standard "stdout":write(visible.text(format:format(...)) .. "\n")
 end
 
 local function hint(format, ...)
-	file.standard "stderr":write(report.plain(format:format(...)) .. "\n")
+	file.standard "stderr":write(visible.text(format:format(...)) .. "\n")
 end
 
 -- ---- the log

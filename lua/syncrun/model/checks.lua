@@ -2,7 +2,7 @@
 --- slip of it hides no difference; and its rules on the source's record are asked. Knows no system.
 local err = require "syncrun.err"
 local near = require "syncrun.near"
-local readable = require "syncrun.readable"
+local visible = require "syncrun.visible"
 local script = require "syncrun.script"
 local shape = require "syncrun.shape"
 
@@ -107,14 +107,14 @@ local function failure(rule, e)
 	if e.kind == "cancelled" or e.kind == "limit" then err.raise(e) end
 	local has_place = e.kind == "script" or e.code == "call"
 	local place = has_place and "" or ", in the check at " .. place_of(rule)
-	return ("a check failed (%s%s)"):format(readable(e.message), place)
+	return ("a check failed (%s%s)"):format(visible.excerpt(e.message), place)
 end
 
 -- A rule returns nothing, or a text. Anything else may be a no that is not seen, as `return false`.
 local function answer(rule, contact)
 	local said, e = err.try(function() return table.pack(rule(contact)) end)
 	if not said then return failure(rule, e) end
-	if type(said[1]) == "string" and said[1] ~= "" then return readable(said[1]) end
+	if type(said[1]) == "string" and said[1] ~= "" then return visible.excerpt(said[1]) end
 	for i = 1, said.n do
 		if said[i] ~= nil then
 			return ("the check at %s returned %s; it returns nil, or a text that says what is wrong"):format(place_of(rule),

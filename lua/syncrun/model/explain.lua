@@ -1,8 +1,8 @@
 --- The way of one value: from the source through the mapping and each system's projection to what the systems hold.
 --- Knows no system by name and opens none: syncrun.flow.inspect gives it what was read.
-local plain = require "syncrun.plain"
 local rows = require "syncrun.rows"
 local values = require "syncrun.model.values"
+local visible = require "syncrun.visible"
 
 local M = {}
 
@@ -95,7 +95,7 @@ function Explanation:__tostring()
 			lines[#lines + 1] = ("  %-10s %s"):format(s.label, s.verdict)
 		end
 	end
-	for i, text in ipairs(lines) do lines[i] = plain(text) end
+	for i, text in ipairs(lines) do lines[i] = visible.text(text) end
 	return table.concat(lines, "\n")
 end
 

@@ -2,7 +2,7 @@
 --- Knows no system by name: what a field is called there, and of what type, is the declaration's.
 local err = require "syncrun.err"
 local near = require "syncrun.near"
-local readable = require "syncrun.readable"
+local visible = require "syncrun.visible"
 local rows = require "syncrun.rows"
 local script = require "syncrun.script"
 local shape = require "syncrun.shape"
@@ -276,7 +276,7 @@ local function transform_page(field, model, failed)
 		if e and (e.kind == "cancelled" or e.kind == "limit" or e.code == "deadline") then err.raise(e) end
 		if e then
 			model:set(at, field.name, nil)
-			note(failed, at, ("%s: its transform failed (%s)"):format(field.name, readable(e.message)))
+			note(failed, at, ("%s: its transform failed (%s)"):format(field.name, visible.excerpt(e.message)))
 		end
 	end
 end

@@ -8,6 +8,7 @@ local options = require "syncrun.http_options"
 local patience_of = require "syncrun.patience"
 local retry_of = require "syncrun.retry"
 local task = require "syncrun.task"
+local visible = require "syncrun.visible"
 
 local M = {}
 
@@ -246,7 +247,7 @@ local function attempt(client, o, request, number, patience)
 	local res, e = err.try(patience.during, patience, send, client, o, request)
 	if not (res and res.exchange) then client.places:release() end
 	if res then
-		client.reached, res.attempts = true, number
+		client.reached, res.attempts, res.reason = true, number, visible.excerpt(res.reason)
 		setmetatable(res, Response)
 	elseif e.kind == "cancelled" then
 		err.raise(e)

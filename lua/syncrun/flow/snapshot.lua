@@ -45,7 +45,7 @@ CREATE TABLE merged (system TEXT NOT NULL, pos INTEGER NOT NULL, how TEXT NOT NU
 function M.open(path, mapping, label)
 	local schema = mapping:schema()
 	local self = setmetatable({ path = path, schema = schema, label = label, key_field = mapping.key,
-		key = sql.name(mapping.key), held = {}, gone_of = {} }, Snapshot)
+		key = sql.name(mapping.key), held = {}, gone_of = {}, long = {}, nlong = 0 }, Snapshot)
 	self.db = sqlite.open(path, { mode = "rwc", wal = false, synchronous = "off" })
 	local columns = {}
 	for i, name in ipairs(schema:names()) do columns[i] = { name = name } end
@@ -134,12 +134,26 @@ function Snapshot:position(key)
 	return self.db:one(("SELECT pos FROM source WHERE %s = ?"):format(self.key), key).pos
 end
 
+local LONG, LONG_MAX = 300, 1000 -- bytes of a reason that is kept once; how many such
+local IN_FULL = "… (in full where it came first)"
+
+-- What a server says of a contact it may say of each: a long reason is kept in full once, else its beginning.
+local function brief(self, finding)
+	local reason = finding.reason
+	if #reason <= LONG or finding.phase ~= "sync" then return reason end
+	if not self.long[reason] and self.nlong < LONG_MAX then
+		self.long[reason], self.nlong = true, self.nlong + 1
+		return reason
+	end
+	return reason:sub(1, utf8.offset(reason, 0, LONG) - 1) .. IN_FULL
+end
+
 --- Record what was found about a contact.
 ---@param finding table pos or key; system, phase, kind, reason; field, actual, expected, stored, state where there are any
 function Snapshot:note(finding)
 	self.db:run([[INSERT INTO finding (pos, system, phase, kind, field, actual, expected, stored, reason, state)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)]], finding.pos or self:position(finding.key), finding.system, finding.phase,
-		finding.kind, finding.field, finding.actual, finding.expected, finding.stored, finding.reason, finding.state)
+		finding.kind, finding.field, finding.actual, finding.expected, finding.stored, brief(self, finding), finding.state)
 end
 
 --- A system was lost: that is wrong with every good contact.

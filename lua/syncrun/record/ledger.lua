@@ -29,6 +29,7 @@ local schema = require "syncrun.record.ledger_schema"
 local sqlite = require "syncrun.sqlite"
 local task = require "syncrun.task"
 local time = require "syncrun.time"
+local visible = require "syncrun.visible"
 
 local M = {}
 
@@ -124,11 +125,13 @@ function Ledger:commit(durable, f)
 end
 
 local function cut(text)
-	if text == nil then return nil end
-	text = log.redact(tostring(text))
-	if #text <= TEXT_MAX then return text end
+	if text == nil or #text <= TEXT_MAX then return text end
 	return text:sub(1, (utf8.offset(text, 0, TEXT_MAX) or TEXT_MAX) - 1) .. "…"
 end
+
+-- What was sent, as it was; what a server said, harmless for the terminal of whoever reads it.
+local function sent(text) return text and cut(log.redact(text)) end
+local function said(text) return text and cut(visible.lines(text)) end
 
 local function now()
 	return time.format(time.now(), 3)
@@ -273,7 +276,7 @@ end
 
 local function close_attempt(db, attempt, status, about)
 	db:run("UPDATE attempt SET status = ?, duration_ms = ?, reason = ?, request = ?, response = ? WHERE id = ?", status,
-		math.floor((time.mono() - attempt.since) * 1000), cut(about.reason), cut(about.request), cut(about.response),
+		math.floor((time.mono() - attempt.since) * 1000), said(about.reason), sent(about.request), said(about.response),
 		attempt.id)
 end
 

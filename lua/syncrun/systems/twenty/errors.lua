@@ -3,6 +3,7 @@
 local err = require "syncrun.err"
 local json = require "syncrun.json"
 local rights = require "syncrun.systems.twenty.rights"
+local visible = require "syncrun.visible"
 
 local M = {}
 
@@ -25,7 +26,7 @@ end
 
 local function text_of(value)
 	if type(value) == "table" then return text_of(value[1] or value.message) end
-	return type(value) == "string" and value ~= "" and value or nil
+	return type(value) == "string" and value ~= "" and visible.excerpt(value) or nil
 end
 
 local function decode(body)
@@ -39,7 +40,7 @@ local function metadata_words(errors)
 	for _, entry in ipairs(table_of(table_of(errors).fieldMetadata)) do
 		for _, e in ipairs(table_of(table_of(entry).errors)) do words[#words + 1] = text_of(e) end
 	end
-	return #words > 0 and table.concat(words, "; ") or nil
+	return #words > 0 and visible.excerpt(table.concat(words, "; ")) or nil
 end
 
 -- Whether the member "errors" of an answer tells one.
@@ -123,7 +124,7 @@ local function words_of(f)
 	if not user or user == f.message or user == "An error occurred." or user:find "^Invalid value:" then
 		return f.message
 	end
-	return ("%s (%s)"):format(f.message, user)
+	return visible.excerpt(("%s (%s)"):format(f.message, user))
 end
 
 -- ---- what it means

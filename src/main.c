@@ -11,6 +11,7 @@
 #include "base/visible.h"
 #include "host/host.h"
 #include "host/no_dump.h"
+#include "io/file.h"
 
 static const char usage[] =
 	"usage: syncrun [options] [SCRIPT [arguments]]\n"
@@ -98,8 +99,8 @@ int main(int argc, char **argv)
 
 	no_dump();
 	o.chunks = calloc((size_t)argc + 1, sizeof *o.chunks);
-	if (o.chunks == NULL || !sink_open_standard() || !redact_add_environment()) {
-		fputs("syncrun: out of memory\n", stderr);
+	if (o.chunks == NULL || !file_open_standard() || !sink_open_standard() || !redact_add_environment()) {
+		fputs("syncrun: out of memory, or of files\n", stderr);
 		free(o.chunks);
 		return EXIT_SCRIPT;
 	}

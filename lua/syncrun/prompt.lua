@@ -1,5 +1,6 @@
 --- The prompt: lines of Lua, run as tasks, with the configured systems and a few helpers at hand.
 local err = require "syncrun.err"
+local exits = require "syncrun.flow.exits"
 local host = require "syncrun.host"
 local line = require "_syncrun.line"
 local visible = require "syncrun.visible"
@@ -106,7 +107,7 @@ local function read_chunk(env)
 	local chunk, why = compile(text, env)
 	while not chunk and incomplete(why) do
 		local more = line.read "      >> "
-		if not more then return nil end
+		if not more then break end
 		text = text .. "\n" .. more
 		chunk, why = compile(text, env)
 	end
@@ -117,18 +118,26 @@ local function print_results(...)
 	for i = 1, select("#", ...) do print(M.show((select(i, ...)))) end
 end
 
---- Run the prompt until the end of input. Returns the exit code.
----@return integer
+-- Run one chunk; whether it ran without an error.
+local function run_chunk(chunk)
+	local _, e = err.try(function() print_results(chunk()) end)
+	if not e then return true end
+	if e.kind == "cancelled" then err.raise(e) end
+	print("error: " .. visible.text(e.message))
+	return false
+end
+
+--- Run the prompt until the end of input. Lines that do not come from a terminal are run the same way, without greeting and
+--- prompts; when one of them fails, the exit code says so.
+---@return integer the exit code
 function M.run()
 	local env, close = environment()
-	print(("syncrun %s — help() shows what there is, Ctrl-D leaves"):format(host.version))
-	for chunk in read_chunk, env do
-		local _, e = err.try(function() print_results(chunk()) end)
-		if e then print("error: " .. visible.text(e.message)) end
-	end
-	print ""
+	local edited, failed = line.is_edited(), false
+	if edited then print(("syncrun %s — help() shows what there is, Ctrl-D leaves"):format(host.version)) end
+	for chunk in read_chunk, env do failed = not run_chunk(chunk) or failed end
+	if edited then print "" end
 	close()
-	return 0
+	return failed and not edited and exits.script or 0
 end
 
 return M

@@ -1,4 +1,4 @@
-// _syncrun.line: read(prompt) -> a line, or nil at the end of input. Waits.
+// _syncrun.line: read(prompt) -> a line of standard input, or nil at its end. Waits.
 #include <stdlib.h>
 
 #include <lauxlib.h>
@@ -33,12 +33,12 @@ static void read_free(struct op *op)
 static const struct op_class read_class = {
 	.name = "line.read", .stop = read_stop, .push = read_push, .free = read_free};
 
-static void on_line(void *arg, char *text)
+static void on_line(void *arg, char *text, const struct err *err)
 {
 	struct line_op *r = arg;
 
 	r->text = text;
-	op_finish(&r->op, NULL);
+	op_finish(&r->op, err);
 }
 
 static int l_read(lua_State *L)
@@ -53,7 +53,14 @@ static int l_read(lua_State *L)
 	return op_wait(L, &r->op, -1);
 }
 
-static const luaL_Reg functions[] = {{"read", l_read}, {NULL, NULL}};
+// is_edited() -> whether lines come from a terminal, with the prompt
+static int l_is_edited(lua_State *L)
+{
+	lua_pushboolean(L, line_is_edited());
+	return 1;
+}
+
+static const luaL_Reg functions[] = {{"read", l_read}, {"is_edited", l_is_edited}, {NULL, NULL}};
 
 int luaopen_syncrun_line(lua_State *L)
 {

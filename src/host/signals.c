@@ -36,14 +36,16 @@ void signals_deadline(double seconds)
 void signals_install(void)
 {
 	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction action;
+	struct sigaction action, before;
 
 	watchdog_install();
 	memset(&action, 0, sizeof action);
 	action.sa_handler = on_signal;
 	sigemptyset(&action.sa_mask);
+	sigaction(SIGHUP, NULL, &before);
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-		sigaction(numbers[i], &action, NULL);
+		if (numbers[i] != SIGHUP || before.sa_handler != SIG_IGN) // nohup says so
+			sigaction(numbers[i], &action, NULL);
 	action.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &action, NULL);
 }

@@ -220,3 +220,11 @@ int file_lock(const char *path, long *holder, struct err *err)
 		return refuse_lock(fd, path, holder, err);
 	return fd;
 }
+
+bool file_open_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return false;
+	return true;
+}

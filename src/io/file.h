@@ -32,4 +32,8 @@ bool file_is_public(const char *path);
 // and *holder the pid in the file (0: none) when another open description holds it.
 int file_lock(const char *path, long *holder, struct err *err);
 
+// Open standard streams that are closed on nothing: the next file that is opened would get their number, and what is
+// meant for people would be written into it. Before anything else is opened; false when that cannot be done.
+bool file_open_standard(void);
+
 #endif

@@ -1,4 +1,5 @@
-// Line editing over libedit's callback interface. Knows nothing of what the lines mean.
+// Line editing over libedit's callback interface, fed by a watch on standard input. Knows nothing of what the lines
+// mean.
 #include "io/line.h"
 
 #include <poll.h>
@@ -9,18 +10,19 @@
 #include <editline/readline.h>
 
 #include "base/sink.h"
+#include "io/line_plain.h"
 #include "io/loop.h"
 
 static struct {
 	struct watch watch;
-	void (*done)(void *arg, char *text);
+	line_done *done;
 	void *arg;
 } line;
 
 // libedit calls this from rl_callback_read_char, with a malloc'ed line or NULL.
 static void on_line(char *text)
 {
-	void (*done)(void *, char *) = line.done;
+	line_done *done = line.done;
 
 	if (done == NULL) {
 		free(text);
@@ -29,7 +31,7 @@ static void on_line(char *text)
 	line_stop();
 	if (text != NULL && text[0] != '\0')
 		add_history(text);
-	done(line.arg, text);
+	done(line.arg, text, NULL);
 }
 
 static void on_input(struct watch *watch, short revents)
@@ -39,8 +41,15 @@ static void on_input(struct watch *watch, short revents)
 	rl_callback_read_char();
 }
 
-bool line_start(const char *prompt, void (*done)(void *arg, char *text), void *arg)
+bool line_is_edited(void)
 {
+	return isatty(STDIN_FILENO);
+}
+
+bool line_start(const char *prompt, line_done *done, void *arg)
+{
+	if (!line_is_edited())
+		return line_plain_start(done, arg);
 	if (line.done != NULL)
 		return false;
 	line.done = done;
@@ -53,6 +62,7 @@ bool line_start(const char *prompt, void (*done)(void *arg, char *text), void *a
 
 void line_stop(void)
 {
+	line_plain_stop();
 	if (line.done == NULL)
 		return;
 	line.done = NULL;

@@ -1,12 +1,18 @@
-// One edited line from the terminal, without blocking the loop: libedit fed by a watch on standard input.
+// One line from standard input, without blocking the loop: edited on a terminal, else as it comes.
 #ifndef SYNCRUN_IO_LINE_H
 #define SYNCRUN_IO_LINE_H
 
 #include <stdbool.h>
 
-// Ask for a line. done(arg, text) runs from the loop: text is malloc'ed and the callee's, or NULL at the end of input.
-// One question at a time: false when one is already open.
-bool line_start(const char *prompt, void (*done)(void *arg, char *text), void *arg);
+#include "base/err.h"
+
+// text is malloc'ed and the callee's; NULL at the end of input (err is NULL), or when it cannot be read on.
+typedef void line_done(void *arg, char *text, const struct err *err);
+
+// Whether lines are asked for on a terminal, with the prompt.
+bool line_is_edited(void);
+// Ask for a line. done runs from the loop. One question at a time: false when one is already open.
+bool line_start(const char *prompt, line_done *done, void *arg);
 // Withdraw the question; done is not called.
 void line_stop(void);
 

@@ -65,6 +65,50 @@ task.map({ 1, 2 }, function(n) return n end)' >bad.lua
 	expect_text "$err" "cannot write to standard output"
 }
 
+# Lines that do not come from a terminal.
+piped_lines() {
+	timeout 20 "$SYNCRUN" -i </dev/null >"$out" 2>"$err"
+	expect_eq "$?" 0 "exit code of an empty input"
+	expect_empty "$out"
+	printf '1 + 1\nfor i = 1, 2 do\n\tprint("line", i)\nend\n"no newline at the end"' | timeout 20 "$SYNCRUN" -i >"$out" 2>"$err"
+	expect_eq "$?" 0 "exit code of a pipe"
+	expect_same "$out" '2
+line	1
+line	2
+"no newline at the end"'
+	echo 'return "of the script"' >before.lua
+	printf 'error "boom"\n"goes on"\nfor i = 1, 2 do\n' >lines
+	timeout 20 "$SYNCRUN" -e 'print "first"' -i before.lua <lines >"$out" 2>"$err"
+	expect_eq "$?" 6 "exit code of lines that fail"
+	expect_same "$out" "first
+error: prompt:1: boom
+\"goes on\"
+error: prompt:1: 'end' expected near <eof>"
+	(echo '"early"'; until grep -q early "$out"; do sleep 0.05; done; echo '"late"') | timeout 20 "$SYNCRUN" -i >"$out" 2>"$err"
+	expect_same "$out" '"early"
+"late"'
+	head -c 17000000 /dev/zero | tr '\0' x | timeout 20 "$SYNCRUN" -i >"$out" 2>"$err"
+	expect_text "$err" "a line of standard input is longer than 16 MiB"
+}
+
+# Without standard streams nothing that is opened takes their place; nohup is heeded.
+odd_starts() {
+	timeout 20 "$SYNCRUN" -i <&-
+	expect_eq "$?" 0 "exit code without standard input"
+	timeout 20 "$SYNCRUN" -e 'local f = assert(io.open("kept", "w")) print "lost" f:write "kept" f:close() return 3' >&- 2>&- <&-
+	expect_eq "$?" 3 "exit code without any stream"
+	expect_eq "$(cat kept)" kept "what a script wrote without any stream"
+	(
+		trap '' HUP
+		exec "$SYNCRUN" -e 'print "ready" io.stdout:flush() require "syncrun.task".sleep(0.5) return 4' >"$out" 2>"$err"
+	) &
+	local pid=$!
+	until grep -q ready "$out" 2>/dev/null || ! kill -0 $pid 2>/dev/null; do sleep 0.02; done
+	kill -HUP $pid
+	wait $pid
+	expect_eq "$?" 4 "exit code under nohup"
+}
+
 help_texts() {
 	local name
 	run --help
@@ -166,6 +210,8 @@ Local	0"
 
 story "-e, a script, standard input: output and exit codes" code_and_input
 story "a script's error: exit 6 with a traceback; mistakes of use: exit 2" script_errors
+story "lines from a pipe, a file, nowhere" piped_lines
+story "closed standard streams, nohup" odd_starts
 story "--help of each script" help_texts
 story "SIGINT and SIGTERM in the middle; a following run completes, nothing twice" stopped_and_resumed
 story "the prompt on a terminal" prompt

@@ -38,7 +38,7 @@ OWN = {"id", "createdAt", "updatedAt", "position", "searchVector"}  # of a perso
 class Ground:
     """The systems, and what a run needs to reach them."""
 
-    def __init__(self, contacts, batch, own_cluster):
+    def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="syncrun-torture-")
         os.chmod(self.dir, 0o711)
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "TWENTY", "BIGQUERY", "GOOGLE"))
@@ -47,6 +47,8 @@ class Ground:
         self.sandbox = None
         self.cluster = None
         self.database = None
+
+    def start(self, contacts, batch, own_cluster):
         self.start_postgres(own_cluster)
         self.start_sandbox(contacts)
         self.home = self.dir + "/home"
@@ -380,8 +382,10 @@ def main():
     parser.add_argument("--losses", type=int, default=5, help="of connections in a run")
     parser.add_argument("--keep", action="store_true", help="leave the folder")
     options = parser.parse_args()
-    ground = Ground(options.contacts, options.batch, options.how == "loss")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the ground is cleared then too
+    ground = Ground()
     try:
+        ground.start(options.contacts, options.batch, options.how == "loss")
         return Torture(ground, options).main()
     finally:
         ground.stop(options.keep)

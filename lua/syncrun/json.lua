@@ -7,6 +7,8 @@ local M = {}
 
 local FLAG = { types = { "boolean" } }
 local OPTIONS = { types = { "table" }, fields = { pretty = FLAG, spell = FLAG } }
+local LIST = { "table" }
+local FOR_LINES = { types = { "table" }, fields = { spell = FLAG } }
 
 ---@class syncrun.JsonNumber a number beyond integer and float; tostring gives its spelling, encode writes it as spelled
 ---@class syncrun.JsonRaw JSON text that encode inserts as it is
@@ -31,6 +33,15 @@ function M.decode(text) return c.decode(text) end
 function M.encode(value, options)
 	if options == nil then return c.encode(value) end
 	return c.encode(value, call.options("json.encode", options, OPTIONS))
+end
+
+--- JSON lines: the text of each value of a list, a newline behind each, in one go. Values and spell as encode takes them.
+---@param list any[]
+---@param options {spell: boolean?}?
+---@return string
+function M.lines(list, options)
+	call.check("json.lines", "the list", list, LIST)
+	return c.lines(list, call.options("json.lines", options, FOR_LINES))
 end
 
 --- The canonical form of a JSON text: no space, keys sorted by bytes, strings minimally escaped, numbers by exact

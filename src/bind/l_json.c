@@ -466,11 +466,16 @@ static void encode_value(lua_State *L, struct encoder *e, const struct place *pl
 	}
 }
 
-static struct encoder *push_encoder(lua_State *L, struct buf *out, bool pretty, bool spell)
+struct form {
+	bool pretty, spell;
+	bool lines; // the values of a list, a newline behind each
+};
+
+static struct encoder *push_encoder(lua_State *L, struct buf *out, struct form form)
 {
 	struct encoder *e = lua_newuserdatauv(L, sizeof *e, 0);
 
-	*e = (struct encoder){.out = out, .pretty = pretty, .spell = spell};
+	*e = (struct encoder){.out = out, .pretty = form.pretty, .spell = form.spell};
 	if (luaL_newmetatable(L, ENCODER_META)) {
 		lua_pushcfunction(L, encoder_gc);
 		lua_setfield(L, -2, "__gc");
@@ -487,7 +492,22 @@ static struct encoder *push_encoder(lua_State *L, struct buf *out, bool pretty, 
 	return e;
 }
 
-static struct buf *encode_to_buf(lua_State *L, int index, bool pretty, bool spell)
+// The values of the list on top of the stack.
+static void encode_lines(lua_State *L, struct encoder *e, const struct place *top)
+{
+	lua_Integer n = luaL_len(L, -1);
+
+	for (lua_Integer i = 1; i <= n; i++) {
+		struct place place = {top, NULL, i, 1};
+
+		lua_geti(L, -1, i);
+		encode_value(L, e, &place);
+		lua_pop(L, 1);
+		check(L, buf_putc(e->out, '\n'));
+	}
+}
+
+static struct buf *encode_to_buf(lua_State *L, int index, struct form form)
 {
 	struct place top = {NULL, NULL, 0, 0};
 	struct buf *out;
@@ -498,9 +518,12 @@ static struct buf *encode_to_buf(lua_State *L, int index, bool pretty, bool spel
 	index = lua_absindex(L, index);
 	out = l_json_buf(L);
 	base = lua_gettop(L);
-	e = push_encoder(L, out, pretty, spell);
+	e = push_encoder(L, out, form);
 	lua_pushvalue(L, index);
-	encode_value(L, e, &top);
+	if (form.lines)
+		encode_lines(L, e, &top);
+	else
+		encode_value(L, e, &top);
 	buf_free(&e->spelled);
 	buf_free(&e->names);
 	buf_free(&e->keys);
@@ -510,7 +533,7 @@ static struct buf *encode_to_buf(lua_State *L, int index, bool pretty, bool spel
 
 struct buf *l_json_encode(lua_State *L, int index)
 {
-	return encode_to_buf(L, index, false, false);
+	return encode_to_buf(L, index, (struct form){0});
 }
 
 static bool option(lua_State *L, int index, const char *name)
@@ -525,15 +548,25 @@ static bool option(lua_State *L, int index, const char *name)
 	return on;
 }
 
-static int l_encode(lua_State *L)
+static int push_encoded(lua_State *L, struct form form)
 {
-	struct buf *out;
+	struct buf *out = encode_to_buf(L, 1, form);
 
-	luaL_checkany(L, 1);
-	out = encode_to_buf(L, 1, option(L, 2, "pretty"), option(L, 2, "spell"));
 	lua_pushlstring(L, out->data, out->len);
 	buf_free(out);
 	return 1;
+}
+
+static int l_encode(lua_State *L)
+{
+	luaL_checkany(L, 1);
+	return push_encoded(L, (struct form){.pretty = option(L, 2, "pretty"), .spell = option(L, 2, "spell")});
+}
+
+static int l_lines(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TTABLE);
+	return push_encoded(L, (struct form){.spell = option(L, 2, "spell"), .lines = true});
 }
 
 // ---- the rest
@@ -652,6 +685,7 @@ int luaopen_syncrun_json(lua_State *L)
 	static const luaL_Reg functions[] = {
 		{"decode", l_decode},
 		{"encode", l_encode},
+		{"lines", l_lines},
 		{"canonical", l_canonical},
 		{"valid", l_valid},
 		{"number", l_number},

@@ -174,6 +174,16 @@ t.test("bytes that are no UTF-8 are spelled when that is asked for", function()
 	t.eq(json.decode(json.encode(odd, { spell = true })).list[1], "\\xc3")
 end)
 
+t.test("lines of JSON in one go", function()
+	t.eq(json.lines {}, "")
+	t.eq(json.lines { { b = 1, a = json.raw "[ 2 ]" }, "x\ny", json.null, { { c = {} } } },
+		'{"a":[ 2 ],"b":1}\n"x\\ny"\nnull\n[{"c":{}}]\n')
+	t.eq(json.lines({ "\xff" }, { spell = true }), '"\\\\xff"\n')
+	t.raises(function() json.lines { 1, { deep = { print } } } end, "json", "at '[2].deep[1]'")
+	t.raises(function() json.lines "x" end, "usage", "json.lines: the list is a table, not")
+	t.raises(function() json.lines({}, { pretty = true }) end, "usage", "unknown option 'pretty'")
+end)
+
 t.test("pretty", function()
 	t.eq(json.encode({ b = { 1, 2 }, a = {}, c = json.array() }, { pretty = true }), [[{
   "a": {},

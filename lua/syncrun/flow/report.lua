@@ -3,6 +3,7 @@
 local file = require "syncrun.file"
 local host = require "syncrun.host"
 local json = require "syncrun.json"
+local report_contacts = require "syncrun.flow.report_contacts"
 local report_values = require "syncrun.flow.report_values"
 local visible = require "syncrun.visible"
 
@@ -252,107 +253,6 @@ local function lines_to(writer)
 	end
 end
 
--- The values of a run that traced its folds, by contact: an iterator over (pos, system, fate), the worst of each first.
-local WORST = [[SELECT pos, system, CASE max(CASE fate WHEN 'rejected' THEN 3 WHEN 'lost' THEN 2 ELSE 1 END)
-	WHEN 3 THEN 'rejected' WHEN 2 THEN 'lost' ELSE 'folded' END AS fate FROM fate GROUP BY pos, system ORDER BY pos]]
-
--- Contact by contact, in the order of pos: what worst(pos) became of its values, by system.
-local function worst_fates(run)
-	if not run.options.trace_folds then return function() return nil end end
-	local next_row = run.snapshot.db:each(WORST)
-	local row = next_row()
-	return function(pos)
-		local worst = {}
-		for _, system in ipairs(run.result.systems) do worst[system.label] = not system.skipped and "exact" or nil end
-		while row and row.pos == pos do
-			worst[row.system] = row.fate
-			row = next_row()
-		end
-		return worst
-	end
-end
-
--- ---- contact by contact
-
-local STATES_AT_ONCE = 1000 -- contacts whose states are asked of the ledger in one go
-
--- The source's own state of a contact: it is what all others are held to.
-local SOURCE_STATES = { source = "rejected", missing = "missing" }
-
--- What each target's state of some contacts is: by label, by key.
-local function states_of(run, keys)
-	local by_label = {}
-	for _, target in ipairs(run.targets) do
-		by_label[target.label] = run.ledger:states_of(target.system.name, keys)
-	end
-	return by_label
-end
-
--- The state of a contact in every system: of the ledger; a contact that goes to no system is rejected in all.
-local function states_of_row(run, row, states)
-	local systems = { [run.snapshot.label] = row.bad and "rejected" or "verified" }
-	for _, system in ipairs(run.session.targets) do
-		systems[system.label] = system.skipped and "skipped" or row.bad and "rejected"
-			or states[system.label][row.id] or "unread"
-	end
-	return systems
-end
-
--- Rows of the source with their states, in the source's order.
-local function each_contact(run)
-	local snapshot, page, at, states = run.snapshot, {}, 0, nil
-	local next_row = snapshot.db:each(([[SELECT source.pos AS pos, %s AS id, %s AS name, bad.pos IS NOT NULL AS bad FROM source
-		LEFT JOIN bad ON bad.pos = source.pos ORDER BY source.pos]]):format(snapshot.key, snapshot.name_field))
-	local function fill()
-		local keys = {}
-		page, at = {}, 0
-		for row in next_row do
-			page[#page + 1] = { pos = row.pos, id = row.id, name = row.name, bad = row.bad ~= 0 }
-			keys[#keys + 1] = row.id
-			if #page == STATES_AT_ONCE then break end
-		end
-		states = states_of(run, keys)
-	end
-	return function()
-		if at == #page then fill() end
-		at = at + 1
-		local row = page[at]
-		if row then return row, states_of_row(run, row, states) end
-	end
-end
-
--- What is wrong with every contact that goes to a system.
-local function reasons_of(run, phase)
-	local list = {}
-	for i, one in ipairs(run.snapshot:lost(phase)) do list[i] = one.reason end
-	return list
-end
-
-local function copy_of(reasons, row)
-	return json.array(row.bad and {} or table.move(reasons, 1, #reasons, 1, {}))
-end
-
--- One line a contact, in the source's order: its state in every system.
-local function write_contacts(writer, run)
-	local lost = { sync = reasons_of(run, "sync"), validate = reasons_of(run, "validate") }
-	local finding = run.snapshot.db:each "SELECT pos, system, phase, kind, reason FROM finding ORDER BY pos, system, rowid"
-	local open, worst_of = finding(), worst_fates(run)
-	for row, systems in each_contact(run) do
-		local lists = { sync = copy_of(lost.sync, row), validate = copy_of(lost.validate, row), tolerated = {} }
-		while open and open.pos == row.pos do
-			if open.system == run.snapshot.label and open.phase == "validate" and not row.bad then
-				systems[open.system] = SOURCE_STATES[open.kind] or "invalid"
-			end
-			table.insert(lists[open.phase], open.reason)
-			open = finding()
-		end
-		writer:write(M.line {
-			contact_id = row.id or json.null, name = row.name or json.null, systems = systems, errors = lists.sync,
-			issues = lists.validate, values = worst_of(row.pos),
-		})
-	end
-end
-
 local function write_issues(writer, run)
 	local snapshot = run.snapshot
 	local sql = ([[SELECT %s AS id, %s AS name, system, phase, kind, field, actual, expected, stored, reason
@@ -428,7 +328,7 @@ end
 function M.files(dir, run)
 	file.make_folder(dir)
 	M.file(dir .. "/report.txt", function(w) write_report(w, run) end)
-	M.file(dir .. "/contacts.jsonl", function(w) write_contacts(w, run) end)
+	M.file(dir .. "/contacts.jsonl", function(w) report_contacts.write(w, run) end)
 	M.file(dir .. "/issues.jsonl", function(w) write_issues(w, run) end)
 	if run.options.trace_folds then
 		M.file(dir .. "/values.jsonl", function(w) report_values.write_fates(w, run.snapshot) end)

@@ -357,7 +357,7 @@ function Ledger:judge(system, reading, wrong)
 end
 
 -- Of a system that was not judged in this run, only what this run did is known.
-local STATES = [[SELECT key, state FROM state WHERE system = ?1 AND key IN (SELECT value FROM json_each(?2))
+local STATES = [[SELECT json_group_object(key, state) AS states FROM state WHERE system = ?1 AND key IN (SELECT value FROM json_each(?2))
 	AND (?3 OR state IN ('planned', 'sent', 'unknown', 'written', 'rejected')
 		AND EXISTS (SELECT 1 FROM attempt WHERE attempt.id = state.attempt AND attempt.run = ?4))]]
 
@@ -366,11 +366,8 @@ local STATES = [[SELECT key, state FROM state WHERE system = ?1 AND key IN (SELE
 ---@param keys string[]
 ---@return table<string, string>
 function Ledger:states_of(system, keys)
-	local states_by_key = {}
-	for row in self.db:each(STATES, system, json.encode(json.array(keys)), self.judged[system] or false, self.run) do
-		states_by_key[row.key] = row.state
-	end
-	return states_by_key
+	local row = self.db:one(STATES, system, json.encode(json.array(keys)), self.judged[system] or false, self.run)
+	return json.decode(row.states)
 end
 
 --- The contacts that this run sent to any system, by key, each once.

@@ -52,12 +52,6 @@ void err_push(lua_State *L, const struct err *err)
 	lua_setmetatable(L, -2);
 }
 
-int err_raise(lua_State *L, const struct err *err)
-{
-	err_push(L, err);
-	return lua_error(L);
-}
-
 // Whose code a chunk is: "task" of "@syncrun/task.lua" when that is a module of ours, NULL for a script's.
 static const char *own_module(lua_State *L, const char *source, char name[static 128])
 {
@@ -99,6 +93,29 @@ void err_push_where(lua_State *L)
 	lua_pushliteral(L, "");
 }
 
+// A value that a primitive cannot take is the fault of the script that called it, and told with its line; below our own
+// flow it is not, nor when the error has a code, by which it is known.
+static void blame_script(lua_State *L, struct err *err)
+{
+	struct err plain = *err;
+
+	if (err->kind != ERR_USAGE || err->code[0] != '\0')
+		return;
+	err_push_where(L);
+	if (lua_rawlen(L, -1) > 0)
+		err_set(err, ERR_USAGE, "call", "%s%s", lua_tostring(L, -1), plain.message);
+	lua_pop(L, 1);
+}
+
+int err_raise(lua_State *L, const struct err *err)
+{
+	struct err told = *err;
+
+	blame_script(L, &told);
+	err_push(L, &told);
+	return lua_error(L);
+}
+
 int err_raisef(lua_State *L, enum err_kind kind, const char *format, ...)
 {
 	struct err err;
@@ -132,6 +149,23 @@ static const char *argument_error(const char *message)
 	return strstr(bad, " to '_syncrun.") != NULL ? bad : NULL;
 }
 
+// "syncrun/sqlite.lua:170: attempt to index …": any other error of Lua inside of a primitive that a script called. Its
+// text stays, for it may be ours; but a method called with '.' looks the same.
+static void tell_inner_error(lua_State *L, struct err *err)
+{
+	struct err plain = *err;
+	const char *colon = strncmp(plain.message, "syncrun/", 8) == 0 ? strstr(plain.message, ": ") : NULL;
+
+	if (colon == NULL)
+		return;
+	err_push_where(L);
+	if (lua_rawlen(L, -1) > 0)
+		err_set(err, ERR_SCRIPT, NULL,
+			"%sthe call failed in %.*s (%s); is a method called with ':', are its arguments right?",
+			lua_tostring(L, -1), (int)(colon - plain.message), plain.message, colon + 2);
+	lua_pop(L, 1);
+}
+
 void err_push_caught(lua_State *L, int index)
 {
 	struct err err;
@@ -151,6 +185,8 @@ void err_push_caught(lua_State *L, int index)
 		lua_concat(L, 2);
 		err_set(&err, ERR_USAGE, "call", "%s", lua_tostring(L, -1));
 		lua_pop(L, 1);
+	} else {
+		tell_inner_error(L, &err);
 	}
 	err_push(L, &err);
 }

@@ -8,7 +8,9 @@
 
 // Push the error object (a table with the shared metatable; tostring gives the message). [-0, +1, m]
 void err_push(lua_State *L, const struct err *err);
-// Raise it. Never returns; declared int so that `return err_raise(L, &err)` reads well.
+// Raise it. Never returns; declared int so that `return err_raise(L, &err)` reads well. Kind usage without a code,
+// below a script's own line, is a call that the script got wrong: its message begins with that line and its code is
+// "call".
 int err_raise(lua_State *L, const struct err *err);
 // Raise a new error of this kind. Kind usage is a call that a script got wrong: its message begins with the script's
 // line and its code is "call".

@@ -260,14 +260,15 @@ static void print_traceback(const char *message, const char *traceback)
 	}
 }
 
-// An error that reached the top: one line on stderr; the traceback too when it is the script's fault or ours.
+// An error that reached the top: one line on stderr; the traceback too where the script is at fault, or we, and the
+// message does not begin with the line.
 static int report_error(lua_State *L)
 {
 	struct err err;
 	bool fault;
 
 	err_from_lua(L, 1, &err);
-	fault = err.kind == ERR_SCRIPT || err.kind == ERR_INTERNAL;
+	fault = exit_code_of_error(&err) == EXIT_SCRIPT && strcmp(err.code, "call") != 0;
 	if (err.kind == ERR_CANCELLED && host.signal != 0) {
 		lua_pushinteger(L, EXIT_SIGNAL + host.signal);
 		return 1;

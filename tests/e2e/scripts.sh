@@ -47,6 +47,13 @@ task.map({ 1, 2 }, function(n) return n end)' >bad.lua
 	expect_refused 6 "syncrun: bad.lua:2: task.map: the options are a table, not a function"
 	run -e 'require "syncrun.http".get("http://127.0.0.1:1", { timeot = 1 })'
 	expect_refused 6 "syncrun: -e:1: http.get: unknown option 'timeot', did you mean 'timeout'?"
+	echo 'local json = require "syncrun.json"
+json.encode(print)' >bad.lua
+	run bad.lua
+	expect_exit 6
+	expect_same "$err" "syncrun: cannot encode as json (a value of type function)
+stack traceback:
+	bad.lua:2: in local 'script'"
 	run -e 'undeclared = 1'
 	expect_exit 6
 	expect_text "$err" "assignment to the undeclared global 'undeclared'"

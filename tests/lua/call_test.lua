@@ -10,6 +10,7 @@ local rows = require "syncrun.rows"
 local sqlite = require "syncrun.sqlite"
 local t = require "syncrun.test"
 local task = require "syncrun.task"
+local time = require "syncrun.time"
 
 -- The message of f(...) by err.try, without its line, which must be one of this file's.
 local function misuse(f, ...)
@@ -66,6 +67,23 @@ t.test("call: what only C looks at is an error of the script's line too", functi
 	t.eq(misuse(function() db:query() end), "a statement is text, not nothing")
 	t.eq(misuse(function() db:exec {} end), "a statement is text, not a table")
 	t.contains(misuse(function() db:scan_rows("SELECT 1", 5) end), "(syncrun.schema expected, got number)")
+end)
+
+t.test("call: so is a value that a primitive cannot take", function()
+	t.contains(misuse(function() crypto.base64_decode "***" end), "not base64")
+	t.contains(misuse(function() time.parse "yesterday" end), "'yesterday' is not a timestamp")
+	local db <close> = sqlite.open ":memory:"
+	t.eq(misuse(function() db:query("SELECT ?, ?", 1) end), "the statement has 2 parameters, 1 values were given")
+end)
+
+t.test("call: an error inside of a primitive begins with the script's line and says where it was", function()
+	local db <close> = sqlite.open ":memory:"
+	for _, f in ipairs { function() db.query "SELECT 1" end, function() db:transaction(5) end } do
+		local _, e = err.try(f)
+		t.eq(e.kind, "script")
+		local wanted = "^tests/lua/call_test%.lua:%d+: the call failed in syncrun/sqlite%.lua:%d+ %(attempt to .*%); is a"
+		t.ok(e.message:find(wanted), e.message)
+	end
 end)
 
 t.test("call: the line is that of the script inside a task, a callback and a nested call", function()

@@ -31,7 +31,7 @@ cat >"$dir/read.lua" <<'LUA'
 local bigquery = require "syncrun.systems.bigquery"
 local time = require "syncrun.time"
 local config = { emulator = os.getenv "BIGQUERY_EMULATOR_HOST", project = "sandbox", read = arg[1], parallel = arg[2] }
-local source = bigquery.new(config)
+local source = bigquery.open(config)
 local function peak() -- MiB
 	for line in io.lines "/proc/self/status" do
 		local kib = line:match "^VmHWM:%s*(%d+)"

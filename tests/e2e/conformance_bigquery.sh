@@ -43,7 +43,7 @@ for word in (arg[1] or ""):gmatch "%S+" do
 end
 local columns = { "contact_id", "nickname", "is_me", "updated_at", "llm_context" }
 local lines = {}
-for page in bigquery.new(config):scan { columns = columns } do
+for page in bigquery.open(config):scan { columns = columns } do
 	for i = 1, #page do
 		local at = time.format(page:get(i, "updated_at"), 6)
 		lines[#lines + 1] = json.encode(json.array { page:text(i, "contact_id"), page:text(i, "nickname") or json.null,

@@ -214,6 +214,7 @@ slips_in_the_mapping() {
 	done <<-'END'
 		field("notes").to = { twentee = "x" }~'notes' of the mapping: 'to' names the unknown system 'twentee', did you mean 'twenty'?
 		field("notes").to = { supabase = "x" }~'notes' of the mapping: 'to' names the unknown system 'supabase', did you mean 'postgres'?
+		field("notes").to = { bigquery = "x" }~'notes' of the mapping: 'to' names 'bigquery', which is no target
 		field("notes").to = { twenty = { "notes", "TEXTT" } }~'notes' of the mapping: type of what it is in 'twenty' is
 		field("notes").to = { twenty = { "notes", "TEXT", uniqe = true } }~'notes' of the mapping: unknown key 'uniqe' in what it is in 'twenty', did you mean 'unique'?
 		field("notes").to = { postgres = "title" }~'notes' of the mapping: it and field 'title' are both 'title' in 'postgres'

@@ -136,6 +136,12 @@ wrong_lists() {
 	echo 'return { require = { "local" }, targets = { { kind = "sqlite", path = "x" } } }' >wrong.lua
 	full_sync --config wrong.lua
 	expect_refused 2 "every entry of 'targets' is required already"
+	echo 'return { targets = { { kind = "bigquery" } } }' >wrong.lua
+	full_sync --config wrong.lua
+	expect_refused 2 "a system of the kind 'bigquery' cannot be a target"
+	echo 'return { source = { kind = "twenty" } }' >wrong.lua
+	full_sync --config wrong.lua
+	expect_refused 2 "a system of the kind 'twenty' cannot be a source"
 	echo 'return { new = function() return { label = "x" } end }' >systems/half.lua
 	echo 'return { targets = { { kind = "half" } } }' >wrong.lua
 	full_sync --config wrong.lua

@@ -116,7 +116,7 @@ end
 for name, want in pairs(QUERIES) do
 	t.test("playback " .. name, function()
 		local server <close> = player(recording(name), RUNNING)
-		local source = bigquery.new { emulator = server.url, project = "demo", parallel = 1,
+		local source = bigquery.open { emulator = server.url, project = "demo", parallel = 1,
 			retry = { base = 0.001, cap = 0.002, budget = 5 } }
 		local n, e = err.try(count, source, { columns = COLUMNS })
 		if want.rows then
@@ -150,7 +150,7 @@ t.test("playback 24: the job failed by backendError: it is run again, as a new j
 		if req.method == "POST" then return running end
 		return req.path:find "/jobs/" and failed or scripted.failure(503, "backendError")
 	end }
-	local source = bigquery.new { emulator = server.url, project = "demo", retry = QUICK }
+	local source = bigquery.open { emulator = server.url, project = "demo", retry = QUICK }
 	local e = t.raises(count, "Error encountered during execution", source, { columns = COLUMNS })
 	t.eq({ e.exit, request_ids(server.seen) }, { 3, 6 })
 end)
@@ -160,7 +160,7 @@ t.test("playback 14: a table's rows, its schema from tables.get", function()
 	local body = exchanges[1].response.body
 	body.totalRows, body.pageToken = "100", nil -- the recording has the first page of three
 	local server <close> = player(exchanges)
-	local source = bigquery.new { emulator = server.url, project = "demo", read = "table", retry = QUICK }
+	local source = bigquery.open { emulator = server.url, project = "demo", read = "table", retry = QUICK }
 	t.eq(count(source, { columns = COLUMNS }), 100)
 	t.eq({ server.seen[1].path:match "[^/]+$", server.seen[2].path:match "[^/]+$", #server.seen },
 		{ "contacts_master", "data", 2 })
@@ -173,7 +173,7 @@ t.test("playback 50-52: the emulator's variable", function()
 		exchanges[1].request.path = prefix .. "/projects/demo/queries"
 		local server <close> = player(exchanges)
 		local at = name:find "path" and server.url .. prefix or server.url
-		local source = bigquery.new { emulator = at, project = "demo", retry = QUICK }
+		local source = bigquery.open { emulator = at, project = "demo", retry = QUICK }
 		t.eq(count(source, { columns = COLUMNS }), 250)
 		t.eq(server.seen[1].headers.authorization, nil)
 	end
@@ -227,7 +227,7 @@ for name, want in pairs(AUTH) do
 		if type(subject) == "table" then subject.id_token = "subject" end -- stripped in the recording
 		local server <close> = player(exchanges)
 		local path = dir:write("credentials.json", json.encode(want.file(server.url, dir)))
-		local source = bigquery.new {
+		local source = bigquery.open {
 			credentials = path, project = "demo", base_url = server.url .. "/bigquery/v2", retry = QUICK,
 			token_url = server.url .. "/_host/oauth2.googleapis.com/token",
 		}

@@ -212,7 +212,7 @@ t.test("shapes: key files", function()
 	for _, file in ipairs(files) do
 		local n, understood = try_all({ json = file }, function(text)
 			local path = dir:write("key.json", text)
-			local source = bigquery.new { credentials = path, base_url = server.url, retry = ONCE, token_url = server.url }
+			local source = bigquery.open { credentials = path, base_url = server.url, retry = ONCE, token_url = server.url }
 			source.client:project "p"
 			source.client.credentials:token()
 		end)

@@ -382,10 +382,10 @@ t.test("bigquery: the emulator's variable: host:port or URL, /bigquery/v2 where 
 		[at] = "/bigquery/v2", ["http://" .. at] = "/bigquery/v2", ["http://" .. at .. "/"] = "/bigquery/v2",
 		["http://" .. at .. "/x/y/"] = "/x/y",
 	} do
-		ids_of(bigquery.new { emulator = value, project = "demo", retry = QUICK })
+		ids_of(bigquery.open { emulator = value, project = "demo", retry = QUICK })
 		t.eq(server.seen[#server.seen].path, path .. "/projects/demo/queries", value)
 	end
-	t.raises(bigquery.new, "config", { emulator = "http://?x", project = "demo" })
+	t.raises(bigquery.open, "config", { emulator = "http://?x", project = "demo" })
 end)
 
 t.test("bigquery: table names, column names and settings", function()
@@ -403,7 +403,7 @@ t.test("bigquery: table names, column names and settings", function()
 		{ parallel = 0 }, { labels = { A = "b" } }, { labels = { a = "B" } }, { labels = "x" } } do
 		local config = { emulator = "127.0.0.1:1" }
 		for k, v in pairs(more) do config[k] = v end
-		t.eq(t.raises(bigquery.new, "config", config).exit, 2)
+		t.eq(t.raises(bigquery.open, "config", config).exit, 2)
 	end
 end)
 

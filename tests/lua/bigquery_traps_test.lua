@@ -55,7 +55,7 @@ end
 local function in_sandbox(server, more)
 	local config = { emulator = server.url, project = "sandbox", retry = QUICK }
 	for k, v in pairs(more or {}) do config[k] = v end
-	return bigquery.new(config)
+	return bigquery.open(config)
 end
 
 -- The single cell that a source gives for one column of this type.
@@ -168,7 +168,7 @@ t.test("trap 9: HTML from a front end, a zipped refusal, an answer cut short", f
 	t.eq(ids_of(in_sandbox(box, { page_rows = 10, parallel = 1 })), numbered(30))
 	local zipped <close> = python(PAGE)
 	local config = { emulator = zipped.at .. "/error", project = "demo", retry = QUICK }
-	local e = t.raises(ids_of, "denies the account access (Access Denied)", bigquery.new(config))
+	local e = t.raises(ids_of, "denies the account access (Access Denied)", bigquery.open(config))
 	t.eq({ e.code, e.exit }, { "accessDenied", 3 })
 	t.eq(zipped.client:get "/seen":json()[1], true)
 end)
@@ -228,7 +228,7 @@ t.test("trap 13: a token that ends within a parallel walk is renewed once, and w
 		return answer(req)
 	end }
 	local path = dir:write("key.json", scripted.service_account { token_uri = tokens.url })
-	local source = bigquery.new {
+	local source = bigquery.open {
 		credentials = path, project = "demo", base_url = server.url, retry = QUICK, page_rows = 4,
 	}
 	t.eq(ids_of(source), numbered(40))
@@ -542,13 +542,13 @@ t.test("loops: a token server that never gives in is given up", function()
 	local tokens <close> = serve { always = { status = 429, headers = { ["Retry-After"] = "86400" } } }
 	local path = dir:write("key.json", scripted.service_account { token_uri = tokens.url })
 	local quick = { base = 0.001, cap = 0.002, longest = 0.002 }
-	local source = bigquery.new { credentials = path, project = "demo", base_url = "http://127.0.0.1:1", retry = quick }
+	local source = bigquery.open { credentials = path, project = "demo", base_url = "http://127.0.0.1:1", retry = quick }
 	t.eq(t.raises(ids_of, "Google gives no token", source).exit, 3)
 	t.eq(#tokens.seen, 6)
 	local refusing <close> = serve { always = failure(401, "authError", "Invalid Credentials") }
 	local giving <close> = serve { always = scripted.token("ya29.again", 0) }
 	path = dir:write("key.json", scripted.service_account { token_uri = giving.url })
-	source = bigquery.new { credentials = path, project = "demo", base_url = refusing.url, retry = quick }
+	source = bigquery.open { credentials = path, project = "demo", base_url = refusing.url, retry = quick }
 	t.eq(t.raises(ids_of, "refuses the credentials", source).exit, 3)
 	t.eq({ #giving.seen, #refusing.seen }, { 2, 2 })
 end)
@@ -594,7 +594,7 @@ t.test("way: gzip is asked for as Google wants it, and a page of 60 MB is read",
 	local zipped <close> = python(PAGE)
 	local config = { emulator = zipped.at .. "/page/60", project = "demo", retry = QUICK }
 	local n, bytes = 0, 0
-	for found in bigquery.new(config):scan { columns = scripted.COLUMNS } do
+	for found in bigquery.open(config):scan { columns = scripted.COLUMNS } do
 		for i = 1, #found do
 			n, bytes = n + 1, bytes + #found:text(i, "contact_id")
 		end

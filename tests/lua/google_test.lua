@@ -19,7 +19,7 @@ t.test("google: a service account's assertion, signed with its key; token and pr
 	local server <close> = serve { page({ "a" }, 1), page({ "b" }, 1) }
 	local path = dir:write("key.json", service_account { token_uri = tokens.url .. "/token" })
 	local before = os.time()
-	local source = bigquery.new { credentials = path, base_url = server.url .. "/bq/", retry = QUICK }
+	local source = bigquery.open { credentials = path, base_url = server.url .. "/bq/", retry = QUICK }
 	t.eq(ids_of(source), { "a" })
 	t.eq(ids_of(source), { "b" })
 
@@ -55,7 +55,7 @@ t.test("google: a 401 renews the token once and replays once", function()
 	local refused = failure(401, "authError", "Invalid Credentials")
 	local server <close> = serve { page({ "a" }, 2, "t1"), refused, page({ "b" }, 2), refused, refused }
 	local path = dir:write("key.json", service_account { token_uri = tokens.url })
-	local source = bigquery.new { credentials = path, project = "demo", base_url = server.url, retry = QUICK }
+	local source = bigquery.open { credentials = path, project = "demo", base_url = server.url, retry = QUICK }
 	t.eq(ids_of(source), { "a", "b" })
 	t.eq({ server.seen[2].headers.authorization, server.seen[3].headers.authorization },
 		{ "Bearer ya29.old", "Bearer ya29.new" })
@@ -87,7 +87,7 @@ t.test("google: answers of the token endpoint", function()
 		always = { status = 500, body = "" },
 	}
 	local path = dir:write("key.json", service_account { token_uri = tokens.url })
-	local source = bigquery.new { credentials = path, base_url = tokens.url, retry = QUICK }
+	local source = bigquery.open { credentials = path, base_url = tokens.url, retry = QUICK }
 	local e = t.raises(ids_of, "Google gives no token for '" .. path .. "' (invalid_grant: " .. clock .. ")", source)
 	t.eq({ e.kind, e.code, e.exit }, { "http", "invalid_grant", 3 })
 	t.contains(e.message, "this machine's clock")
@@ -113,7 +113,7 @@ t.test("google: without its token endpoint a service account signs its own token
 	for _, url in ipairs { gone.url, busy.url } do
 		local server <close> = serve { page({ "a" }, 1), page({ "b" }, 1) }
 		local path = dir:write("key.json", service_account { token_uri = url })
-		local source = bigquery.new { credentials = path, base_url = server.url, retry = QUICK }
+		local source = bigquery.open { credentials = path, base_url = server.url, retry = QUICK }
 		t.eq(ids_of(source), { "a" })
 		t.eq(ids_of(source), { "b" })
 		local bearer = server.seen[1].headers.authorization
@@ -187,7 +187,7 @@ t.test("google: an external account: its file's token for Google's, then for a s
 		service_account_impersonation_url = sts.url .. "/v1/sa:generateAccessToken",
 		service_account_impersonation = { token_lifetime_seconds = 1800 }, quota_project_id = "payer",
 	})
-	local source = bigquery.new { credentials = path, project = "demo", base_url = server.url, retry = QUICK }
+	local source = bigquery.open { credentials = path, project = "demo", base_url = server.url, retry = QUICK }
 	t.eq(ids_of(source), { "a" })
 	t.eq(http.decode_query(sts.seen[1].body), {
 		grant_type = "urn:ietf:params:oauth:grant-type:token-exchange", audience = "//iam.googleapis.com/projects/1/x",
@@ -272,7 +272,7 @@ t.test("google: the token endpoint out of reach", function()
 	local gone = serve {}
 	local path = dir:write("key.json", service_account { token_uri = gone.url })
 	getmetatable(gone).__close()
-	local e = t.raises(ids_of, "cannot connect", bigquery.new {
+	local e = t.raises(ids_of, "cannot connect", bigquery.open {
 		credentials = path, project = "demo", base_url = "http://127.0.0.1:1", retry = QUICK,
 	})
 	t.eq({ e.kind, e.exit }, { "http", 3 })
@@ -288,7 +288,7 @@ t.test("google: the login of gcloud, found in its folder, with its quota project
 	})
 	os.execute("mkdir '" .. dir.path .. "/configurations'")
 	dir:write("configurations/config_default", "[auth]\nproject = wrong\n[core]\naccount = a@b\nproject = from-gcloud\n")
-	local source = bigquery.new {
+	local source = bigquery.open {
 		cloudsdk_config = dir.path, base_url = server.url, token_url = tokens.url .. "/token", retry = QUICK,
 	}
 	t.eq(ids_of(source), { "a" })
@@ -313,7 +313,7 @@ t.test("google: the metadata server", function()
 	end }
 	local server <close> = serve { page({ "a" }, 1) }
 	local host = "127.0.0.1:" .. machine.port
-	local source = bigquery.new {
+	local source = bigquery.open {
 		cloudsdk_config = dir.path, metadata_host = host, base_url = server.url, retry = QUICK,
 	}
 	t.eq(ids_of(source), { "a" })
@@ -429,13 +429,13 @@ t.test("google: a bad key file: what is wrong, by name, never its contents", fun
 	}
 	for _, case in ipairs(cases) do
 		local path = dir:write("key.json", case[1])
-		local e = t.raises(bigquery.new, case[2], { credentials = path, project = "demo" })
+		local e = t.raises(bigquery.open, case[2], { credentials = path, project = "demo" })
 		t.eq({ e.kind, e.exit }, { "config", 2 }, case[2])
 		t.contains(e.message, "'" .. path .. "'")
 		if case[2] ~= "unknown type" then t.ok(not e.message:find "topsecret", e.message) end
 	end
-	t.raises(bigquery.new, "cannot be read (No such file or directory)", { credentials = dir.path .. "/none.json" })
-	t.raises(bigquery.new, "cannot be read (Is a directory)", { credentials = dir.path })
+	t.raises(bigquery.open, "cannot be read (No such file or directory)", { credentials = dir.path .. "/none.json" })
+	t.raises(bigquery.open, "cannot be read (Is a directory)", { credentials = dir.path })
 	local path = dir:write("key.json", service_account {
 		private_key = "-----BEGIN PRIVATE KEY-----\nbm90IGEga2V5LCBidXQgbG9uZyBlbm91Z2g=\n-----END PRIVATE KEY-----\n",
 	})
@@ -463,6 +463,6 @@ t.test("bigquery: credentials never go in the clear to another machine", functio
 	local dir <close> = folder()
 	local path = dir:write("key.json", service_account())
 	local config = { credentials = path, base_url = "http://example.com" }
-	local e = t.raises(bigquery.new, "credentials are not sent there", config)
+	local e = t.raises(bigquery.open, "credentials are not sent there", config)
 	t.eq({ e.kind, e.exit }, { "config", 2 })
 end)

@@ -24,6 +24,7 @@ t.test("mapping: every slip is refused, with what may be meant", function()
 	end
 	local function first(...) return (refusal(...)) end
 	t.eq(first { "a", "txet" }, "unknown type 'txet', did you mean 'text'?")
+	t.contains(first { "a", "string" }, "unknown type 'string'; there are text, int64, decimal")
 	t.eq(first { "a", "text", requird = true }, "unknown key 'requird', did you mean 'required'?")
 	t.eq(first { "a", "text", required = "yes" }, "required is true or false, not text")
 	t.eq(first { "a", "text", source = "" }, "source is empty; leave it out or say what it is")
@@ -52,7 +53,7 @@ t.test("mapping: every slip is refused, with what may be meant", function()
 end)
 
 t.test("mapping: no declaration for a system goes unread", function()
-	local known, instead = { "twenty", "postgres" }, { supabase = "postgres" }
+	local known, instead = { twenty = true, postgres = true, bigquery = false }, { supabase = "postgres" }
 	local function refusal(to, keys)
 		return t.raises(function()
 			local m = compile { "a", "text", to = to }
@@ -63,6 +64,8 @@ t.test("mapping: no declaration for a system goes unread", function()
 	t.contains(refusal { twentee = "x" },
 		"field 'a' of the mapping: 'to' names the unknown system 'twentee', did you mean 'twenty'?")
 	t.contains(refusal { supabase = "x" }, "'to' names the unknown system 'supabase', did you mean 'postgres'?")
+	t.contains(refusal { bigquery = "x" },
+		"'to' names 'bigquery', which is no target; the column in a source is said by 'source'")
 	t.contains(refusal { hubspot = false }, "unknown system 'hubspot'")
 	t.contains(refusal({ postgres = { "x", "varchar" } }, {}), "unknown key 'type' in what it is in 'postgres'")
 	t.contains(refusal({ postgres = { nam = "x" } }, {}), "did you mean 'name'?")

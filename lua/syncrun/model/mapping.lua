@@ -123,7 +123,8 @@ local function compile_type(declared, name)
 	for _, known in ipairs(TYPES) do
 		if known == kind then return kind end
 	end
-	fail(name, "unknown type '%s'%s", tostring(kind), near.hint(kind, TYPES))
+	local hint = near.hint(kind, TYPES)
+	fail(name, "unknown type '%s'%s", tostring(kind), hint ~= "" and hint or "; there are " .. table.concat(TYPES, ", "))
 end
 
 local function compile_field(declared)
@@ -307,16 +308,19 @@ function Mapping:to_model(source_schema)
 end
 
 --- Refuse systems that no field can go to: a slip there would leave a field's declaration unread.
----@param known string[] the systems' names in a mapping
+---@param known table<string, boolean> the systems' names in a mapping; false: one that is a source only
 ---@param instead table<string, string> other words for them -> their name
 function Mapping:check_systems(known, instead)
-	local is_known = {}
-	for _, name in ipairs(known) do is_known[name] = true end
+	local targets = {}
+	for name, is_target in pairs(known) do targets[#targets + 1] = is_target and name or nil end
+	table.sort(targets)
 	for _, field in ipairs(self.fields) do
 		for system in pairs(field.targets) do
-			if not is_known[system] then
+			if known[system] == false then
+				fail(field.name, "'to' names '%s', which is no target; the column in a source is said by 'source'", system)
+			elseif not known[system] then
 				fail(field.name, "'to' names the unknown system '%s'%s", tostring(system), instead[system]
-					and (", did you mean '%s'?"):format(instead[system]) or near.hint(system, known))
+					and (", did you mean '%s'?"):format(instead[system]) or near.hint(system, targets))
 			end
 		end
 	end

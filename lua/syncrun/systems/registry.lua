@@ -170,16 +170,15 @@ end
 -- What people may say for a kind in a mapping's `to`.
 local INSTEAD = { crm = "twenty", supabase = "postgres", ["local"] = "sqlite", local_db = "sqlite" }
 
--- What a mapping's `to` may name: kinds, ours and those of this config. A target's own name would be read by nobody.
+-- What a mapping's `to` may name: kinds, ours and those of this config; false: not those that are sources only. A target's
+-- own name would be read by nobody.
 local function kinds_in_mappings(entries)
-	local names, seen = {}, {}
-	local function add(name)
-		if name and not seen[name] then names[#names + 1], seen[name] = name, true end
+	local known = {}
+	for kind, path in pairs(KINDS) do known[kind] = require(path).new ~= nil end
+	for _, entry in ipairs(entries) do
+		if entry.kind then known[entry.kind] = true end
 	end
-	for kind in pairs(KINDS) do add(kind) end
-	for _, entry in ipairs(entries) do add(entry.kind) end
-	table.sort(names)
-	return names
+	return known
 end
 
 --- The source and the targets. A target that is not configured is {label=, skipped=why}.

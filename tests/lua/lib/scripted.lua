@@ -27,7 +27,7 @@ end
 function M.emulated(server, more)
 	local config = { emulator = "127.0.0.1:" .. server.port, project = "demo", retry = M.QUICK }
 	for k, v in pairs(more or {}) do config[k] = v end
-	return bigquery.new(config)
+	return bigquery.open(config)
 end
 
 M.FIELDS = {

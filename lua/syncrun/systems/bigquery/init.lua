@@ -91,7 +91,7 @@ end
 --- (exit 2).
 ---@param config table
 ---@return syncrun.BigQuery
-function M.new(config)
+function M.open(config)
 	local settings, cost = {}, { queries = 0, bytes_processed = 0, bytes_billed = 0, attempts = 0, retries = 0 }
 	for k, v in pairs(config) do settings[k] = v end
 	settings.on_attempt = counting(cost, config.on_attempt)
@@ -124,7 +124,7 @@ end
 ---@return syncrun.BigQuery
 function M.source(settings, mapping)
 	settings.key, settings.mapping = mapping.by_name[mapping.key].source, mapping
-	return M.new(settings)
+	return M.open(settings)
 end
 
 -- The table's full name, project.dataset.table.

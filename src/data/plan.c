@@ -32,6 +32,7 @@ static const char *const note_texts[NOTE_COUNT] = {
 	[NOTE_LOWER] = "changed to lower case",
 	[NOTE_TRUNCATED] = "time truncated",
 	[NOTE_EMPTY_OBJECT] = "{} became null",
+	[NOTE_EMPTY_LIST] = "[] became null",
 	[NOTE_JS_NUMBER] = "number beyond what JavaScript can hold",
 	[NOTE_NUL] = "NUL character removed",
 	[NOTE_JSON_REPEATED_KEY] = "repeated key in JSON, the last one stays",

@@ -1,5 +1,5 @@
-// Steps on JSON: what a JavaScript server makes of numbers, empty objects, shape, one spelling. A malformed text passes
-// where its content does not matter, and is rejected where it does.
+// Steps on JSON: what a JavaScript server makes of numbers, empty objects and lists, shape, one spelling. A malformed
+// text passes where its content does not matter, and is rejected where it does.
 #include <string.h>
 
 #include "data/step.h"
@@ -17,20 +17,39 @@ static const char *skip_space(const char *text, const char *end)
 	return text;
 }
 
-static bool run_empty_object(struct step_run *run, const struct step *step, struct cell *cell)
+// Whether a text is these two brackets, with nothing but space between and around them.
+static bool is_empty(const struct cell *cell, char open, char close)
 {
 	const char *end = cell->ptr + cell->len;
 	const char *at = skip_space(cell->ptr, end);
 
+	if (at == end || *at != open)
+		return false;
+	at = skip_space(at + 1, end);
+	return at < end && *at == close && skip_space(at + 1, end) == end;
+}
+
+static void fold_to_null(struct cell *cell, enum plan_note note)
+{
+	*cell = (struct cell){.ptr = "", .null = true, .fate = cell->fate, .note = cell->note};
+	step_mark(cell, FATE_FOLDED, note);
+}
+
+static bool run_empty_object(struct step_run *run, const struct step *step, struct cell *cell)
+{
 	(void)run;
 	(void)step;
-	if (at == end || *at != '{')
-		return true;
-	at = skip_space(at + 1, end);
-	if (at == end || *at != '}' || skip_space(at + 1, end) != end)
-		return true;
-	*cell = (struct cell){.ptr = "", .null = true, .fate = cell->fate, .note = cell->note};
-	step_mark(cell, FATE_FOLDED, NOTE_EMPTY_OBJECT);
+	if (is_empty(cell, '{', '}'))
+		fold_to_null(cell, NOTE_EMPTY_OBJECT);
+	return true;
+}
+
+static bool run_empty_list(struct step_run *run, const struct step *step, struct cell *cell)
+{
+	(void)run;
+	(void)step;
+	if (is_empty(cell, '[', ']'))
+		fold_to_null(cell, NOTE_EMPTY_LIST);
 	return true;
 }
 
@@ -158,6 +177,7 @@ static bool run_unique_keys(struct step_run *run, const struct step *step, struc
 
 const struct step_def steps_json[] = {
 	{.name = "json_empty_object_to_null", .types = STEP_TYPE(COL_JSON), .run = run_empty_object},
+	{.name = "json_empty_list_to_null", .types = STEP_TYPE(COL_JSON), .run = run_empty_list},
 	{.name = "json_js_numbers", .types = STEP_TYPE(COL_JSON), .run = run_js_numbers},
 	{.name = "json_shape", .types = STEP_TYPE(COL_JSON), .run = run_shape},
 	{.name = "json_canonical", .keeps = true, .types = STEP_TYPE(COL_JSON), .run = run_canonical},

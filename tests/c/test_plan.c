@@ -151,6 +151,12 @@ static void json_steps(void **state)
 		{COL_JSON, "json_empty_object_to_null", "[]", "[]", FATE_EXACT, NULL},
 		{COL_JSON, "json_empty_object_to_null", "{", "{", FATE_EXACT, NULL},
 		{COL_JSON, "json_empty_object_to_null", "", "", FATE_EXACT, NULL},
+		{COL_JSON, "json_empty_list_to_null", "[]", NULL, FATE_FOLDED, "[] became null"},
+		{COL_JSON, "json_empty_list_to_null", " [ \n] ", NULL, FATE_FOLDED, "[] became null"},
+		{COL_JSON, "json_empty_list_to_null", "[[]]", "[[]]", FATE_EXACT, NULL},
+		{COL_JSON, "json_empty_list_to_null", "{}", "{}", FATE_EXACT, NULL},
+		{COL_JSON, "json_empty_list_to_null", "[", "[", FATE_EXACT, NULL},
+		{COL_JSON, "json_empty_list_to_null", "", "", FATE_EXACT, NULL},
 		{COL_JSON, "json_shape", "{\"a\":1}", "{\"a\":1}", FATE_EXACT, NULL},
 		{COL_JSON, "json_shape", " [1]", " [1]", FATE_EXACT, NULL},
 		{COL_JSON, "json_shape", "\"text\"", "\"text\"", FATE_REJECTED, "neither object nor array"},
@@ -630,7 +636,7 @@ static void steps_stay_within_their_cell(void **state)
 		{COL_TEXT, "no_nul"}, {COL_TEXT, "split_first x"}, {COL_TEXT, "split_last x"}, {COL_TEXT, "select A"},
 		{COL_JSON, "json_empty_object_to_null"}, {COL_JSON, "json_js_numbers"}, {COL_JSON, "json_shape"},
 		{COL_JSON, "json_canonical"}, {COL_JSON, "utf8"}, {COL_JSON, "no_nul"}, {COL_TIMESTAMP, "truncate_time ms"},
-		{COL_TIME, "truncate_time ms"}, {COL_DATETIME, "truncate_time s"}};
+		{COL_TIME, "truncate_time ms"}, {COL_DATETIME, "truncate_time s"}, {COL_JSON, "json_empty_list_to_null"}};
 	const char alphabet[] = "{}[]\"\\ud80eE0123456789+-.:,;xX#() @AZ\xC3\xA9\xE2\x80\xF0\x9F\xFF";
 	uint64_t seed = 3;
 

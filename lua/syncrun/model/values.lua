@@ -7,6 +7,7 @@ local M = {}
 -- Which values a step makes one: they cannot be told apart where it was taken.
 local MERGES = {
 	null_to_empty = 'null and ""', empty_to_null = 'null and ""', json_empty_object_to_null = "null and {}",
+	json_empty_list_to_null = "null and []",
 	lower = "upper and lower case", phone_e164 = "spellings of a telephone",
 	phone_trunk = "spellings of a telephone", truncate_time = "times within one %s",
 }

@@ -122,7 +122,8 @@ local KINDS = {
 	DATE = { type = "date", steps = always(), build = plain "string" },
 	DATE_TIME = { type = "timestamp", steps = time_steps, build = plain "timestamp_ms" },
 	RAW_JSON = { type = "json", build = plain "json",
-		steps = always("json_shape", "json_empty_object_to_null", "json_unique_keys", "json_js_numbers", "utf8", "no_nul") },
+		steps = always("json_shape", "json_empty_object_to_null", "json_empty_list_to_null", "json_unique_keys",
+			"json_js_numbers", "utf8", "no_nul") },
 }
 
 local KIND_NAMES = {}

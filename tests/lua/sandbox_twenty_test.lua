@@ -489,6 +489,9 @@ with_workspace("text, e-mail and names", function(api)
 	_, body = api:post("/rest/people", '{"jobTitle":"a\\ud800b"}')
 	t.eq(body.data.createPerson.jobTitle, "a\u{FFFD}b")
 	t.eq((create { emails = { primaryEmail = "user@localhost" } }), 201)
+	for _, odd in ipairs { "q..r@example.com", "mailto:e@example.com", "p@[192.0.2.1]", "s@example.com," } do
+		t.eq((create { emails = { primaryEmail = odd } }), 201, odd)
+	end
 	t.eq((create { contactId = crypto.random(3000):gsub("[^\32-\126]", "x") .. "L" }), 201)
 end)
 
@@ -549,6 +552,8 @@ with_workspace("dates, numbers, selects, lists, JSON, links", function(api)
 	t.eq(value("categoryCode", "NOPE"), 'Invalid value "NOPE" for field "categoryCode". Valid values are: CUSTOMER, OTHER')
 	t.eq(value("aliases", "x"), json.array { "x" })
 	t.eq(value("llmContext", json.object {}), json.null)
+	t.eq(value("llmContext", json.array {}), json.null)
+	t.eq(value("llmContext", "[]"), json.array {})
 	t.eq(value("llmContext", '{"a":1}'), { a = 1 })
 	t.eq(value("llmContext", 5), 'Invalid object value 5 for field "llmContext"')
 	local _, _, res = api:post("/rest/people", '{"llmContext":{"zz":1,"n":12345678901234567890,"f":1.10}}')

@@ -155,11 +155,24 @@ local function json_value(v, path)
 	return v
 end
 
-local function stored_json(v)
-	if v == NULL or (js.is_object(v) and #v.keys == 0) then return NULL end
+local function is_empty(v) return (js.is_object(v) and #v.keys == 0) or (js.is_array(v) and #v == 0) end
+
+local function jsonb(v)
 	local text = js.encode_jsonb(v)
 	if text:find("\\u0000", 1, true) and text:gsub("\\\\", ""):find("\\u0000", 1, true) then errors.unstorable() end
 	return text
+end
+
+local function stored_json(v)
+	if v == NULL or (js.is_object(v) and #v.keys == 0) then return NULL end
+	return jsonb(v)
+end
+
+-- An empty object or list becomes null, but not when it comes as the text of one.
+local function raw_json(v, path)
+	local value = json_value(v, path)
+	if value == NULL or is_empty(v) then return NULL end
+	return jsonb(value)
 end
 
 local function unknown_subfield(sub, kind, path)
@@ -180,24 +193,27 @@ end
 
 -- E-mail ------------------------------------------------------------------------------------------------------------
 
-local function domain_ok(domain)
-	if #domain > 255 or domain == "" then return false end
-	for label in (domain .. "."):gmatch("(.-)%.") do
-		if label == "" or #label > 63 or label:find("^%-") or label:find("%-$") then return false end
-		if label:find("[^%w%-\128-\255]") then return false end
+-- What JavaScript calls a space beyond ASCII.
+local wide_spaces = {}
+for _, code in ipairs { 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF } do wide_spaces[code] = true end
+for code = 0x2000, 0x200A do wide_spaces[code] = true end
+
+local function has_space(text)
+	if text:find "[%s]" then return true end
+	for _, code in utf8.codes(text) do
+		if wide_spaces[code] then return true end
 	end
-	return true
+	return false
 end
 
---- Whether Twenty takes the text for an e-mail address.
+--- Whether Twenty takes the text for an e-mail address: anything around one @, without spaces, and no quotes before it
+--- ("q..r@example.com", "mailto:e@example.com" and "p@[192.0.2.1]" were taken).
 ---@param text string
 ---@return boolean
 function M.is_email(text)
-	local name, domain = text:match("^([^@]+)@([^@]+)$")
-	if not name or #text > 254 or #name > 64 then return false end
-	if name:find("^%.") or name:find("%.$") or name:find("..", 1, true) then return false end
-	if name:find("[^%w%.!#$%%&'*+/=?^_`{|}~%-\128-\255]") then return false end
-	return domain_ok(domain)
+	local name, domain = text:match('^([^@"]+)@([^@]+)$')
+	if not name or has_space(text) then return false end
+	return utf8.len(name) <= 64 and utf8.len(domain) <= 255
 end
 
 local function email_value(v, path)
@@ -379,7 +395,7 @@ local scalars = {
 	NUMBER = number_value, NUMERIC = number_value, BOOLEAN = boolean_value, DATE = date_value,
 	DATE_TIME = instant_value, UUID = uuid_value,
 	ARRAY = function(v, path) return stored_list(string_list(v, path)) end,
-	RAW_JSON = function(v, path) return stored_json(json_value(v, path)) end,
+	RAW_JSON = raw_json,
 	FILES = function(v, path) return stored_json(json_value(v, path)) end,
 	RICH_TEXT = function(v, path) return stored_text(text_value(v, path)) end,
 	SELECT = function(v, path, field) return check_choice(v, path, (option_values(field))) end,

@@ -268,7 +268,7 @@ static int report_error(lua_State *L)
 	bool fault;
 
 	err_from_lua(L, 1, &err);
-	fault = exit_code_of_error(&err) == EXIT_SCRIPT && strcmp(err.code, "call") != 0;
+	fault = exit_code_of_error(L) == EXIT_SCRIPT && strcmp(err.code, "call") != 0;
 	if (err.kind == ERR_CANCELLED && host.signal != 0) {
 		lua_pushinteger(L, EXIT_SIGNAL + host.signal);
 		return 1;

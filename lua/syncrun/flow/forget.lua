@@ -3,6 +3,7 @@
 local config_of = require "syncrun.flow.config"
 local err = require "syncrun.err"
 local file = require "syncrun.file"
+local forgotten_of = require "syncrun.record.forgotten"
 local json = require "syncrun.json"
 local ledger_of = require "syncrun.record.ledger"
 local lock = require "syncrun.record.lock"
@@ -107,25 +108,53 @@ local function forget_in_folder(folder, key)
 	return n + rewrite(folder .. "/report.txt", text_lines(key)) + rewrite_document(folder .. "/report.json", key)
 end
 
+-- What was kept of a contact, in counts; none of it is any more.
+local function erase(ledger, id)
+	local lines, folders, files = 0, reports(ledger)
+	for folder in pairs(folders) do lines = lines + forget_in_folder(folder, id) end
+	for path in pairs(files) do lines = lines + rewrite_document(path, id) end
+	local done = ledger:forget(id)
+	done.lines = lines
+	return done
+end
+
+local function say_erased(done)
+	file.standard "stdout":write(("Forgotten: %d states, %d attempts and %d runs of the ledger, %d lines of reports\n")
+		:format(done.states, done.attempts, done.runs, done.lines))
+end
+
+local function open_state(options)
+	local state = config_of.load { file = options.config }.state
+	if file.kind(state) ~= "folder" then err.raisef("config", "there is no state folder '%s'", state) end
+	return state
+end
+
 --- Erase a contact. Returns the exit code: 1 when nothing was kept of it, which may be a slip in the id.
 ---@param options { id: string, config: string? }
 ---@return integer
 function M.run(options)
-	local state = config_of.load { file = options.config }.state
-	if file.kind(state) ~= "folder" then err.raisef("config", "there is no state folder '%s'", state) end
+	local state = open_state(options)
 	local _ <close> = lock.take(state)
 	local ledger <close> = ledger_of.open(state)
-	local lines, folders, files = 0, reports(ledger)
-	for folder in pairs(folders) do lines = lines + forget_in_folder(folder, options.id) end
-	for path in pairs(files) do lines = lines + rewrite_document(path, options.id) end
-	local done = ledger:forget(options.id)
-	if done.states + done.attempts + done.runs + lines == 0 then
+	local done = erase(ledger, options.id)
+	if done.states + done.attempts + done.runs + done.lines == 0 then
 		log.complain("nothing is kept of the contact '%s' in '%s'; is the id right?", options.id, state)
 		return 1
 	end
-	file.standard "stdout":write(("Forgotten: %d states, %d attempts and %d runs of the ledger, %d lines of reports\n")
-		:format(done.states, done.attempts, done.runs, lines))
+	say_erased(done)
 	return 0
+end
+
+--- Erase a contact and keep it away from now on.
+---@param options { id: string, config: string? }
+---@return string state the state folder
+function M.for_good(options)
+	local state = open_state(options)
+	local _ <close> = lock.take(state)
+	local ledger <close> = ledger_of.open(state)
+	say_erased(erase(ledger, options.id))
+	forgotten_of.open(state):add(options.id)
+	return state
 end
 
 return M

@@ -39,7 +39,7 @@ end
 -- it cannot be more than all.
 local function check_length(run)
 	local least, most = rows_around(run)
-	local n = run.snapshot.total
+	local n = run.snapshot.total + run.intake.kept_out
 	if not least or (n <= most and (n >= least or run.session.source.filter)) then return end
 	wrong_length(run, n < least and least or most, n)
 end

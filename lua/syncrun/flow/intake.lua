@@ -15,6 +15,8 @@ local M = {}
 ---@field prover syncrun.Prover
 ---@field selection syncrun.Selection
 ---@field trace_folds boolean?
+---@field forgotten syncrun.Forgotten whom to keep out
+---@field kept_out integer rows of theirs in the source
 ---@field on_too_long fun(n: integer, count: integer) told of more rows than the source has; it may raise
 ---@field tally syncrun.Tally what the mapping made of the values
 ---@field described table the source as it was before it was read
@@ -24,10 +26,11 @@ Intake.__index = Intake
 
 --- What reads the source for a run.
 ---@param o { session: syncrun.Session, snapshot: syncrun.Snapshot, ledger: syncrun.Ledger, prover: syncrun.Prover,
---- selection: syncrun.Selection, trace_folds: boolean?, on_too_long: fun(n: integer, count: integer)? }
+--- selection: syncrun.Selection, trace_folds: boolean?, forgotten: syncrun.Forgotten,
+--- on_too_long: fun(n: integer, count: integer)? }
 ---@return syncrun.Intake
 function M.new(o)
-	local self = setmetatable({ on_too_long = function() end }, Intake)
+	local self = setmetatable({ on_too_long = function() end, kept_out = 0 }, Intake)
 	for name, value in pairs(o) do self[name] = value end
 	self.label, self.mapping = o.session.source.label, o.session.mapping
 	return self
@@ -82,6 +85,14 @@ local function note_fate(self, page, i, pos, fate)
 	end
 end
 
+-- What the mapping makes of a page of the source, without those who must stay away since they were erased.
+local function admit(self, page, to_model)
+	local model, counts, failed = to_model(page)
+	local others = self.forgotten:others(model, self.mapping.key)
+	if not others then return model, counts, failed end
+	return to_model(page:pick(others))
+end
+
 -- failed: the rows of which a transform failed. They go to no system, and what is left of them is not judged.
 local function take_page(self, first, model, counts, failed)
 	self.tally:add(#model, counts)
@@ -105,16 +116,17 @@ end
 
 local function take(self, on_begin)
 	local source, n, to_model = self.session.source, 0, nil
-	self.described = source:describe()
+	self.described, self.kept_out = source:describe(), 0
 	self.tally = values.tally(self.mapping:schema():names())
 	local next_page, _, _, _ <close> = source:scan(self.selection)
 	local page = next_page()
 	if page then to_model = self.mapping:to_model(page:schema()) end
 	on_begin() -- not earlier: a refused query or a bad mapping prints nothing
 	while page do
-		take_page(self, n, to_model(page))
-		n = n + #page
-		check_length(self, n)
+		local model, counts, failed = admit(self, page, to_model)
+		take_page(self, n, model, counts, failed)
+		n, self.kept_out = n + #model, self.kept_out + #page - #model
+		check_length(self, n + self.kept_out)
 		page = next_page()
 	end
 	self.snapshot:seal()
@@ -145,7 +157,7 @@ local function read_again(self, folder)
 	local again, to_model = snapshot_of.open(folder .. "/again.db", self.mapping, self.label), nil
 	for page in self.session.source:scan(self.selection) do
 		to_model = to_model or self.mapping:to_model(page:schema())
-		again:add((to_model(page)))
+		again:add((admit(self, page, to_model)))
 	end
 	again:seal()
 	return again

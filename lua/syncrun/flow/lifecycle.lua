@@ -71,6 +71,7 @@ end
 
 local function kind_of(options)
 	if options.dry_run or options.plan then return "plan" end
+	if options.forget then return "forget" end
 	return options.apply and "apply" or options.skip_sync and "validate" or "sync"
 end
 

@@ -195,7 +195,8 @@ end
 local function counts_of(run)
 	local totals = run.result and run.result.totals
 	return { total = totals and totals.total, errors = totals and totals.errors, issues = totals and totals.issues,
-		validated = totals and totals.validated, set_aside = run.snapshot and run.snapshot.nbad }
+		validated = totals and totals.validated, set_aside = run.snapshot and run.snapshot.nbad,
+		kept_out = run.intake and run.intake.kept_out }
 end
 
 local function digests_of(run)

@@ -4,6 +4,7 @@ local delta = require "syncrun.flow.delta"
 local err = require "syncrun.err"
 local exits = require "syncrun.flow.exits"
 local file = require "syncrun.file"
+local forgotten_of = require "syncrun.record.forgotten"
 local guards = require "syncrun.flow.guards"
 local intake_of = require "syncrun.flow.intake"
 local lifecycle = require "syncrun.flow.lifecycle"
@@ -80,8 +81,15 @@ local function note_filter(self)
 	local source = self.session.source
 	if not source.filter or self.by_key or not source.count then return end
 	local all = source:count()
-	local out = all - self.snapshot.total
+	local out = all - self.snapshot.total - self.intake.kept_out
 	self.notes[#self.notes + 1] = ("Filtered out by the source filter: %d of %d rows"):format(out, all)
+end
+
+-- Those who were erased and are still in the source: counted, not named.
+local function note_kept_out(self)
+	if self.intake.kept_out == 0 then return end
+	self.notes[#self.notes + 1] = ("Kept out, for they were erased (forget.lua --certificate): %d rows of %s"):format(
+		self.intake.kept_out, self.session.source.label)
 end
 
 local function note_unmapped(self)
@@ -112,11 +120,13 @@ function Run:take_snapshot()
 	self.prover:collect(self.targets, self.snapshot.schema, session.mapping.key)
 	self.intake = intake_of.new { session = session, snapshot = self.snapshot, ledger = self.ledger,
 		prover = self.prover, selection = self.selection, trace_folds = self.options.trace_folds,
+		forgotten = forgotten_of.open(session.config.state),
 		on_too_long = function(n, count) guards.too_long(self, n, count) end }
 	lifecycle.before_deadline(self, function()
 		self.intake:take(function() say_head(self) end)
 		guards.source(self)
 		note_filter(self)
+		note_kept_out(self)
 		note_unmapped(self)
 	end)
 	note_absent(self)

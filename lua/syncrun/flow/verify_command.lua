@@ -1,5 +1,6 @@
 --- What scripts/verify_proof.lua does, and says: results on standard output, the exit code 0 when all that was asked for
 --- holds, 1 when a system is not (or no longer) as proved or the last proof is too old, 7 when a proof or the log is broken.
+local certificate = require "syncrun.flow.certificate"
 local config_of = require "syncrun.flow.config"
 local err = require "syncrun.err"
 local exits = require "syncrun.flow.exits"
@@ -109,6 +110,14 @@ end
 
 local function check_given(options)
 	if not options.contact then err.raisef("usage", "--given takes the contact_id too: --contact ID") end
+	local document = certificate.read(options.given)
+	if document then
+		local keys = options.key and { note.verifier(options.key) } or {}
+		local fields, labels = certificate.check(document, options.given, options.contact, keys)
+		say("run %s of %s: the contact is in none of %s; %s", fields.run, fields.finished_at, table.concat(labels, ", "),
+			keys[1] and ("signed by '%s'"):format(keys[1].name) or "no signature was checked (--key)")
+		return exits.equal
+	end
 	if not options.proof or file.kind(options.proof) ~= "file" then
 		err.raisef("usage", "--given takes the path of the run's proof.json")
 	end

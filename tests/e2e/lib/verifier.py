@@ -4,6 +4,7 @@
                                         key that an auditor keeps, HEAD: a file with an older checkpoint that was kept elsewhere
   verifier.py roots STATE [RUN]         the roots of a run (default: the last), from BigQuery's rows and from what each system
                                         holds, read by REST, by psql and by Python's sqlite3
+  verifier.py certificate FILE ID [KEY]  what forget.lua --certificate wrote
   verifier.py contact PROOF FILE ID     what verify_proof.lua --contact ID gave, against the run's proof.json"""
 
 import base64
@@ -315,6 +316,23 @@ def cmd_contact(path, file, contact_id):
 
 def cmd_state(state, key=None, kept=None):
     print("%d runs, %d files of leaves: all hold" % check_state(state, key, kept and read(kept)))
+
+
+def cmd_certificate(file, contact_id, key=None):
+    certificate = json.loads(read(file))
+    data = certificate["proof_json"].encode()
+    proof, digest = proof_of(data), sha(data)
+    head, _, rest = certificate["inclusion"].encode().partition(b"\n\n")
+    _, index, *path = head.decode().split("\n")
+    size, head_root = head_of(rest, verifier_key(key) if key else None)
+    found = root_from_path(leaf_hash(digest), int(index.split()[1]), size, map(unbase64, path))
+    need(found == head_root, "the run is not in the log")
+    for document in certificate["systems"]:
+        verdict = check_contact(proof, digest.hex(), {"proof": document}, contact_id)
+        need(verdict == "absent", "the contact is in %s", document["system"])
+        print(document["system"], verdict)
+    need({d["system"] for d in certificate["systems"]} == {s["label"] for s in proof["systems"] if s["state"] == "compared"},
+         "not all systems are in it")
 
 
 def cmd_roots(state, run=None):

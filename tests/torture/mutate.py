@@ -15,8 +15,8 @@ import tempfile
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 ROOMS = ["lua/syncrun/flow/*.lua", "lua/syncrun/record/*.lua", "lua/syncrun/model/judge.lua"]
-TESTS = ["flow", "judge", "checks", "config", "ledger", "mapping", "explain", "values", "dotenv", "proof", "audit", "secret",
-         "checkpoint", "log_of_runs"]
+TESTS = ["flow", "judge", "checks", "config", "ledger", "mapping", "explain", "values", "dotenv", "proof", "audit",
+         "run_log", "note", "verify"]
 HEAD = re.compile(r"^(?:local )?(?:function ([\w.:]+)|([\w]+) = function)\s*\(([^)]*)\)\s*(?:--.*)?$")
 SECONDS = 120
 

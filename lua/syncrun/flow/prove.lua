@@ -43,16 +43,11 @@ local function previous(self)
 	return last and { run = last.id, sha256 = last.digest } or json.null
 end
 
-local function write_inclusion(self, id)
-	file.replace(folder_of(self, id) .. "/proof.tlog-proof", self.log:inclusion(self.log:find(id)))
-end
-
 local function append(self, id, fields)
 	local path = folder_of(self, id) .. "/proof.json"
 	file.make_folder(folder_of(self, id))
 	fields.run, fields.previous = id, previous(self)
-	self.log:append(id, proof.write(path, fields))
-	write_inclusion(self, id)
+	self.log:write_inclusion(self.log:append(id, proof.write(path, fields)))
 	os.remove(due_path(self))
 end
 
@@ -70,7 +65,7 @@ local function make_up(self)
 				program = host.version, systems = json.array {} })
 		end
 	end
-	write_inclusion(self, due.run)
+	self.log:write_inclusion(self.log:find(due.run))
 	os.remove(due_path(self))
 end
 

@@ -188,13 +188,6 @@ function M.open(state, key_path)
 	return self
 end
 
---- Sign the head of a log that was unsigned so far, with the key that was made for it. The caller holds the lock.
----@param state string the folder
-function M.sign(state)
-	local self = M.read(state, {})
-	check_unpublished(self)
-	if #self.entries > 0 then publish(self) end
-end
 
 local function line_of(entry)
 	return ("%s  runs/%s/proof.json\n"):format(entry.digest, entry.id)
@@ -239,6 +232,26 @@ end
 ---@return string
 function Log:inclusion(index)
 	return checkpoint.inclusion_text(index, self:tree():inclusion(index), self:checkpoint())
+end
+
+--- Write the tlog-proof of a run into its folder: against the published head.
+---@param index integer from 0
+function Log:write_inclusion(index)
+	local folder = ("%s/runs/%s"):format(self.state, self.entries[index + 1].id)
+	file.replace(folder .. "/proof.tlog-proof", self:inclusion(index))
+end
+
+--- Sign the head of a log with the key that was made for it, whoever signed it before; every run gets a tlog-proof against
+--- that head. The caller holds the lock.
+---@param state string the folder
+function M.sign(state)
+	local self = M.read(state, {})
+	check_unpublished(self)
+	if #self.entries == 0 then return end
+	publish(self)
+	for index, entry in ipairs(self.entries) do
+		if file.kind(("%s/runs/%s"):format(state, entry.id)) == "folder" then self:write_inclusion(index - 1) end
+	end
 end
 
 --- That the published head continues that of an older size: the body of a witness' add-checkpoint.

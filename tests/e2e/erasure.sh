@@ -13,6 +13,7 @@ full_sync
 id=$(sql "select contact_id from public.contacts_master order by contact_id collate \"C\" limit 1 offset 20")
 name=$(sql "select canonical_name from public.contacts_master where contact_id = '$id'")
 file=$home/certificate.json
+person=$(reader person "$id")
 
 certify() {
 	run "$scripts/forget.lua" "$id" --certificate "$file"
@@ -41,14 +42,19 @@ no_system_no_certificate() {
 	[ ! -e "$file" ] || fail "there is a certificate"
 }
 
-delete_everywhere() {
-	reader destroy "$id"
+# Twenty's bin still has the values.
+in_the_bin() {
+	reader soft_delete "$id"
 	sql "delete from public.contacts_master where contact_id = '$id'"
 	local_sql "delete from contacts_master where contact_id = '$id'"
+	certify
+	expect_exit 1
+	expect_line "$err" "syncrun: the contact is still in CRM (deleted there, but still kept); delete it there and run this again; no certificate was written"
+	[ ! -e "$file" ] || fail "there is a certificate"
 }
 
 certified() {
-	delete_everywhere
+	reader twenty DELETE "/rest/people/$person" >/dev/null
 	certify
 	expect_exit 0
 	expect_text "$out" "The contact is in none of 3 systems"
@@ -114,6 +120,7 @@ gone_from_the_source() {
 
 story "no certificate while a system has the contact; nothing here names it" still_there
 story "no certificate without a look at every system" no_system_no_certificate
+story "no certificate while it is only in Twenty's bin" in_the_bin
 story "deleted everywhere: a certificate that names nobody, and holds for a stranger" certified
 story "who is given it checks it with nothing else, a changed one does not hold" given_to_others
 story "later runs keep the contact out, say so, and do the rest" kept_out

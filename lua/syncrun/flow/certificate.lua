@@ -7,6 +7,7 @@ local exits = require "syncrun.flow.exits"
 local file = require "syncrun.file"
 local forget = require "syncrun.flow.forget"
 local json = require "syncrun.json"
+local live = require "syncrun.flow.verify_live"
 local log = require "syncrun.log"
 local membership = require "syncrun.record.membership"
 local proof = require "syncrun.record.proof"
@@ -14,6 +15,7 @@ local report = require "syncrun.flow.report"
 local run = require "syncrun.flow.run"
 local run_log = require "syncrun.record.run_log"
 local secret = require "syncrun.record.secret"
+local session_of = require "syncrun.flow.session"
 local tree = require "syncrun.tree"
 local verify = require "syncrun.flow.verify"
 local verify_contact = require "syncrun.flow.verify_contact"
@@ -62,6 +64,19 @@ local function absences(this, index, fields, k, id)
 	return list, found, unseen
 end
 
+-- The labels of the systems that give any row under this key: those in a system's bin are in no tree, but they are there.
+local function holders(options)
+	local session <close> = session_of.open { config = options.config }
+	local list = {}
+	for _, system in ipairs(session:configured()) do
+		local page = system:fetch { options.id }
+		if #page > 0 then
+			list[#list + 1] = system.label .. (#live.alive(system, page) == 0 and " (deleted there, but still kept)" or "")
+		end
+	end
+	return list
+end
+
 local function text_of(this, index, fields, systems)
 	local path = ("%s/runs/%s/proof.json"):format(this.state, fields.run)
 	return json.encode({ format = M.FORMAT, inclusion = this.log:inclusion(index), proof_json = file.read(path),
@@ -73,6 +88,7 @@ local function write(options, this, looked)
 	local fields = this:run(index)
 	local k = membership.key(secret.open(this.state):key "proof", options.id)
 	local systems, found, unseen = absences(this, index, fields, k, options.id)
+	if #found == 0 and #unseen == 0 then found = holders(options) end
 	if #found > 0 then
 		forget.for_good(options) -- what this look wrote down
 		refuse("the contact is still in %s; delete it there and run this again", table.concat(found, ", "))

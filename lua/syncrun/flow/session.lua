@@ -44,9 +44,11 @@ function Session:configured()
 	return list
 end
 
---- Let go of every connection.
+--- Let go of every connection. Legal at the end of a scope.
 function Session:close()
 	for _, system in ipairs { self.source, table.unpack(self:configured()) } do err.try(system.close, system) end
 end
+
+Session.__close = Session.close
 
 return M

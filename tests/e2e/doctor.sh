@@ -18,7 +18,8 @@ BigQuery: in reach, and fit for the mapping
 CRM: in reach, and fit for the mapping
 Supabase: in reach, and fit for the mapping
 Local: not configured (LOCAL_DB is off)"
-	expect_eq "$(reader stat twenty.writes)" 0 "writes"
+	expect_eq "$(reader stat twenty.writes)" 1 "writes: the trial of the key's rights, which is refused"
+	nothing_left
 }
 
 probe_is_well() {
@@ -82,7 +83,7 @@ out_of_reach() {
 	expect_line "$out" "Supabase: ok      it is removed again"
 }
 
-story "without --probe it only looks" only_looks
+story "without --probe it looks, and nothing is made" only_looks
 story "the source's table, columns, filter and credentials are looked at, by the set-up too" source_is_looked_at
 story "the probe of well-behaved systems says so, and leaves nothing" probe_is_well
 story "a server that keeps something otherwise is named, with both values" probe_names_what_breaks

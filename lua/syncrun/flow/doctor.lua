@@ -6,13 +6,12 @@ local err = require "syncrun.err"
 local exits = require "syncrun.flow.exits"
 local log = require "syncrun.log"
 local problems = require "syncrun.flow.problems"
-local report = require "syncrun.flow.report"
+local reports = require "syncrun.report"
 local rows = require "syncrun.rows"
 local session_of = require "syncrun.flow.session"
 local survey = require "syncrun.flow.survey"
 local task = require "syncrun.task"
 local values = require "syncrun.model.values"
-local visible = require "syncrun.visible"
 
 local M = {}
 
@@ -169,8 +168,8 @@ local function say_checks(say, system, checks)
 	local broken = 0
 	for _, check in ipairs(checks) do
 		if not check.ok then broken = broken + 1 end
-		say("%s: %s  %s%s", system.label, check.ok and "ok    " or "BROKEN", visible.text(check.what),
-			check.ok and "" or ": " .. visible.text(tostring(check.seen)))
+		say("%s: %s  %s%s", system.label, check.ok and "ok    " or "BROKEN", check.what,
+			check.ok and "" or ": " .. tostring(check.seen))
 	end
 	say("%s: %d of %d things are as we rely on", system.label, #checks - broken, #checks)
 	return broken
@@ -186,7 +185,7 @@ end
 
 local function look(say, system, options, mapping)
 	local found = obstacles(system)
-	for _, problem in ipairs(found) do say("%s: %s", system.label, visible.text(problem.what)) end
+	for _, problem in ipairs(found) do say("%s: %s", system.label, problem.what) end
 	if problems.worst(found) > 0 then return problems.worst(found) end
 	say("%s: in reach, and fit for the mapping", system.label)
 	if not options.probe or not system.delete then return 0 end
@@ -205,7 +204,7 @@ local function look_at_source(say, session)
 		say_error(source, e)
 		return exits.of(e)
 	end
-	say("%s: %s", source.label, visible.text(words))
+	say("%s: %s", source.label, words)
 	say("%s: in reach, and fit for the mapping", source.label)
 	return 0
 end
@@ -215,7 +214,7 @@ end
 ---@return integer
 function M.run(options)
 	local session = session_of.open { config = options.config }
-	local say, mapping = report.stdout(false), session.mapping
+	local say, mapping = reports.stdout(), session.mapping
 	local code = look_at_source(say, session)
 	for _, system in ipairs(session.targets) do
 		if system.skipped then

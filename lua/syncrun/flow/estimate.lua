@@ -4,9 +4,8 @@ local delta = require "syncrun.flow.delta"
 local err = require "syncrun.err"
 local exits = require "syncrun.flow.exits"
 local problems = require "syncrun.flow.problems"
-local report = require "syncrun.flow.report"
+local reports = require "syncrun.report"
 local session_of = require "syncrun.flow.session"
-local visible = require "syncrun.visible"
 
 local M = {}
 
@@ -21,7 +20,7 @@ function M.bytes(n)
 end
 
 local function open(options)
-	local run = { options = options, notes = {}, say = report.stdout(options.quiet), code = 0 }
+	local run = { options = options, notes = {}, say = reports.stdout { quiet = options.quiet }, code = 0 }
 	run.session = session_of.open { config = options.config }
 	run.selection = { columns = run.session.mapping:source_columns(), only = options.only, limit = options.limit }
 	if options.changed then delta.select(run) end
@@ -58,7 +57,7 @@ local function say_found(run, system, found)
 	else -- a full run makes and mends its own file
 		run.say("%s: %s", system.label, makes and "would be made:" or "not ready:")
 	end
-	for _, problem in ipairs(found) do run.say("  %s", visible.text(problem.what)) end
+	for _, problem in ipairs(found) do run.say("  %s", problem.what) end
 end
 
 local function look_at(run, system)
@@ -66,7 +65,7 @@ local function look_at(run, system)
 	if not e then return say_found(run, system, found) end
 	if e.kind == "cancelled" then err.raise(e) end
 	run.code = math.max(run.code, exits.of(e))
-	run.say("%s: %s", system.label, visible.text(e.message))
+	run.say("%s: %s", system.label, e.message)
 end
 
 local function look(run)

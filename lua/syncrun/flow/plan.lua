@@ -8,7 +8,6 @@ local file = require "syncrun.file"
 local json = require "syncrun.json"
 local ledger = require "syncrun.record.ledger"
 local rows = require "syncrun.rows"
-local visible = require "syncrun.visible"
 
 local M = {}
 
@@ -98,10 +97,10 @@ function M.record(run, path)
 end
 
 local function say_entry(say, entry)
-	say("  %s %s", ({ create = "+", refused = "!" })[entry.change] or "~", visible.text(entry.contact_id))
-	if entry.reason then say("     - %s", visible.text(entry.reason)) end
+	say("  %s %s", ({ create = "+", refused = "!" })[entry.change] or "~", entry.contact_id)
+	if entry.reason then say("     - %s", entry.reason) end
 	for _, f in ipairs(entry.change == "create" and {} or entry.fields) do
-		say("     - %s: %s -> %s", f.column, visible.text(tostring(f.actual)), visible.text(tostring(f.expected)))
+		say("     - %s: %s -> %s", f.column, tostring(f.actual), tostring(f.expected))
 	end
 end
 
@@ -121,7 +120,7 @@ end
 
 local function say_target(say, target, entries)
 	local c = target.changes
-	if not c then return say("%s: not known (%s)", target.label, visible.text(target.lost.message)) end
+	if not c then return say("%s: not known (%s)", target.label, target.lost.message) end
 	say("%s: %d would be created, %d changed, %d revived, %d left alone, %d refused", target.label, c.creates, c.updates,
 		c.revives, target.counts.same, c.refused)
 	for _, entry in ipairs(entries) do say_entry(say, entry) end
@@ -136,7 +135,7 @@ function M.say(run, path)
 	say "PLAN: nothing was written"
 	say ""
 	for _, target in ipairs(run.targets) do say_target(say, target, entries[target.label] or { n = 0 }) end
-	for _, note in ipairs(run.notes) do say("%s", visible.text(note)) end
+	for _, note in ipairs(run.notes) do say("%s", note) end
 	say ""
 	say("All of it: %s", path)
 	say("To do exactly this: --apply %s", path)

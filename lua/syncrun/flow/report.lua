@@ -5,37 +5,24 @@ local host = require "syncrun.host"
 local json = require "syncrun.json"
 local report_contacts = require "syncrun.flow.report_contacts"
 local report_values = require "syncrun.flow.report_values"
+local reports = require "syncrun.report"
 local visible = require "syncrun.visible"
 
 local M = {}
 
-local RULE = ("="):rep(60)
 local SHOWN = 10 -- contacts a block on stdout; the files have all
 
 --- See syncrun.flow.report_values.
 M.line = report_values.line
 
---- A writer to stdout that masks secrets; nothing is written when quiet.
----@param quiet boolean?
----@return fun(format: string, ...)
-function M.stdout(quiet)
-	local writer = file.standard "stdout"
-	return function(format, ...)
-		if quiet then return end
-		writer:write((select("#", ...) > 0 and format:format(...) or format) .. "\n")
-	end
-end
-
 --- The head of the output.
 function M.head(say)
-	say(RULE)
-	say "COMPLETE SYNC AND VALIDATION"
-	say(RULE)
+	say:title "COMPLETE SYNC AND VALIDATION"
 	say ""
 end
 
 --- A counter that prints `Progress: …` every ten contacts, at most some hundred lines; on a terminal a live bar instead.
----@param say fun(format: string, ...)
+---@param say syncrun.Report
 ---@param total integer
 ---@param quiet boolean?
 ---@return fun(done: integer, errors: integer)
@@ -68,20 +55,14 @@ local function contact_line(db, snapshot, pos)
 		nth and ", " .. nth or ""), row
 end
 
-local function say_title(say, title)
-	say(RULE)
-	say("%s", title)
-	say(RULE)
-end
-
 -- Systems that were lost: nothing is known of any contact there, which is neither an error nor an issue of its.
 local function say_lost(say, snapshot)
 	local lost = { snapshot:lost "sync", snapshot:lost "validate" }
 	if #lost[1] + #lost[2] == 0 then return end
-	say_title(say, "NOT CHECKED")
+	say:title("NOT CHECKED")
 	say "  ⚠️  Every contact"
 	for _, phase in ipairs(lost) do
-		for _, one in ipairs(phase) do say("     - %s", visible.text(one.reason)) end
+		for _, one in ipairs(phase) do say("     - %s", one.reason) end
 	end
 	say ""
 end
@@ -89,14 +70,14 @@ end
 local function block(say, snapshot, phase, title, bullet, limit)
 	local db, n, total = snapshot.db, 0, snapshot:contacts(phase)
 	if total == 0 then return end
-	say_title(say, title)
+	say:title(title)
 	local last
 	for row in db:each("SELECT pos, reason FROM finding WHERE phase = ? ORDER BY pos, system, rowid", phase) do
 		if row.pos ~= last then
 			n, last = n + 1, row.pos
-			if n <= limit then say("  %s %s", bullet, (contact_line(db, snapshot, row.pos))) end
+			if n <= limit then say("  " .. bullet .. " %s", (contact_line(db, snapshot, row.pos))) end
 		end
-		if n <= limit then say("     - %s", visible.text(row.reason)) else break end
+		if n <= limit then say("     - %s", row.reason) else break end
 	end
 	if total > limit then say("  ... and %d more", total - limit) end
 	say ""
@@ -119,9 +100,7 @@ function M.totals(snapshot, skip_sync)
 end
 
 local function say_totals(say, t)
-	say(RULE)
-	say "VALIDATION REPORT"
-	say(RULE)
+	say:title "VALIDATION REPORT"
 	say ""
 	say("Total Contacts: %d", t.total)
 	say("✅ Successfully Synced: %s", tostring(t.synced))
@@ -142,7 +121,7 @@ local function say_extras(say, snapshot, limit)
 		say("Extra in %s (not in %s; listed, never deleted): %d", row.system, snapshot.label, row.n)
 		for extra in snapshot.db:each(EXTRAS, row.system, limit) do
 			local id = extra.k == "" and "none" or visible.text(extra.k)
-			say("     - %s(ID: %s)", extra.name and visible.text(extra.name) .. " " or "", id)
+			say("     - %s(ID: %s)", extra.name and extra.name .. " " or "", id)
 		end
 		if row.n > limit and limit > 0 then say("  ... and %d more", row.n - limit) end
 	end
@@ -172,7 +151,7 @@ local function say_notes(say, run, limit, extras)
 	local before = snapshot.db:one([[SELECT (SELECT count(*) FROM extra) + (SELECT count(*) FROM revived)
 		+ (SELECT count(*) FROM owned) + (SELECT count(*) FROM merged) AS n]]).n + run.result.totals.deleted
 	if #notes == 0 and before == 0 then return end
-	for _, note in ipairs(notes) do say("%s", visible.text(note)) end
+	for _, note in ipairs(notes) do say("%s", note) end
 	for _, kind in ipairs(OF_SOME) do say_some(say, snapshot, kind, limit) end
 	say_extras(say, snapshot, extras)
 	report_values.say_owned(say, snapshot.db)
@@ -202,17 +181,17 @@ end
 
 local function say_incomplete(say, run)
 	say "⚠️  INCOMPLETE - RUN THE SAME COMMAND AGAIN TO GO ON"
-	say(RULE)
+	say:rule()
 	say ""
-	for _, target in ipairs(run.targets) do say("%s: %s", target.label, visible.text(target:progress())) end
+	for _, target in ipairs(run.targets) do say("%s: %s", target.label, target:progress()) end
 end
 
 local function say_end(say, run, systems)
 	local t, good = run.result.totals, run.result.good
-	say(RULE)
+	say:rule()
 	if run.result.incomplete then return say_incomplete(say, run) end
 	say("%s", good and "✅ SUCCESS - ALL CONTACTS SYNCED AND VALIDATED" .. systems or "❌ ISSUES FOUND")
-	say(RULE)
+	say:rule()
 	say ""
 	if good then
 		say("Total Contacts: %d", t.total)
@@ -232,7 +211,7 @@ local function extras_shown(run)
 end
 
 --- The validation report: totals, the two blocks, notes, and the last word.
----@param say fun(format: string, ...)
+---@param say syncrun.Report
 ---@param run syncrun.Run
 ---@param all boolean? every contact of a block, not ten
 function M.body(say, run, all)
@@ -246,12 +225,6 @@ function M.body(say, run, all)
 end
 
 -- ---- files
-
-local function lines_to(writer)
-	return function(format, ...)
-		writer:write((select("#", ...) > 0 and format:format(...) or format) .. "\n")
-	end
-end
 
 local function write_issues(writer, run)
 	local snapshot = run.snapshot
@@ -313,7 +286,7 @@ function M.try_file(path, folder)
 end
 
 local function write_report(writer, run)
-	local say = lines_to(writer)
+	local say = reports.to(writer)
 	M.body(say, run, true)
 	local source = run.session.source
 	local bill = source.bill and source:bill()

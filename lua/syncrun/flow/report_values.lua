@@ -5,7 +5,6 @@ local visible = require "syncrun.visible"
 
 local M = {}
 
-local RULE = ("="):rep(60)
 local FATES = { "exact", "folded", "lost", "rejected" }
 
 -- "Tim Apple (2), My api key (1)"
@@ -32,7 +31,7 @@ function M.owned(db)
 end
 
 --- One line a field that people changed where they may.
----@param say fun(format: string, ...)
+---@param say syncrun.Report
 ---@param db table
 function M.say_owned(say, db)
 	for _, o in ipairs(M.owned(db)) do
@@ -55,14 +54,12 @@ local function say_system(say, system)
 end
 
 --- The table of all fields of all systems.
----@param say fun(format: string, ...)
+---@param say syncrun.Report
 ---@param source string its label
 ---@param systems table[] label, columns (names in order), fates (by name), merges
 function M.say_fates(say, source, systems)
 	say ""
-	say(RULE)
-	say "VALUES"
-	say(RULE)
+	say:title "VALUES"
 	say ""
 	say("exact: as in %s. folded: changed as declared. lost: the system cannot hold it. rejected: it refuses it.", source)
 	say ""

@@ -12,6 +12,7 @@ local log = require "syncrun.log"
 local plan_of = require "syncrun.flow.plan"
 local preflight = require "syncrun.flow.preflight"
 local report = require "syncrun.flow.report"
+local reports = require "syncrun.report"
 local requests = require "syncrun.record.requests"
 local result_of = require "syncrun.flow.result"
 local session_of = require "syncrun.flow.session"
@@ -257,7 +258,7 @@ end
 local function open(options)
 	local self = setmetatable({ options = options, notes = {}, targets = {}, started_at = time.format(time.now(), 3),
 		requests = requests.new(), by_key = options.only ~= nil or options.limit ~= nil,
-		say = report.stdout(options.quiet) }, Run)
+		say = reports.stdout { quiet = options.quiet } }, Run)
 	self.session = session_of.open { config = options.config,
 		on_attempt = function(info) self.requests:add(info) end }
 	self.selection = { columns = self.session.mapping:source_columns(), only = options.only, limit = options.limit }

@@ -3,18 +3,17 @@ local err = require "syncrun.err"
 local exits = require "syncrun.flow.exits"
 local log = require "syncrun.log"
 local problems = require "syncrun.flow.problems"
-local report = require "syncrun.flow.report"
+local reports = require "syncrun.report"
 local registry = require "syncrun.systems.registry"
 local session_of = require "syncrun.flow.session"
 local survey = require "syncrun.flow.survey"
-local visible = require "syncrun.visible"
 
 local M = {}
 
 local function show(say, system, found)
 	local open = 0
 	for _, item in ipairs(found) do
-		say("%s: %s", system.label, visible.text(item.what))
+		say("%s: %s", system.label, item.what)
 		if not item.done and problems.is_obstacle(item) then open = open + 1 end
 	end
 	if #found == 0 then say("%s: all there", system.label) end
@@ -46,7 +45,7 @@ local function look_at_source(say, session)
 		if e.kind == "cancelled" then err.raise(e) end
 		return say_errors { { system = session.source, error = e } }
 	end
-	say("%s: %s", session.source.label, visible.text(words))
+	say("%s: %s", session.source.label, words)
 	return 0
 end
 
@@ -76,7 +75,7 @@ end
 ---@return integer
 function M.run(options)
 	local session = session_of.open { config = options.config }
-	local say, list = report.stdout(false), session:configured()
+	local say, list = reports.stdout(), session:configured()
 	local found, code = look_and_make(list, options.apply == true, look_at_source(say, session))
 	session:close()
 	local open = show_all(say, session.targets, list, found)

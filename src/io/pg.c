@@ -291,6 +291,18 @@ static bool is_replaced(const struct pg *pg, const char *keyword, bool hosts)
 	return hosts && (strcmp(keyword, "host") == 0 || strcmp(keyword, "hostaddr") == 0 || strcmp(keyword, "port") == 0);
 }
 
+// A network that went away without a word is noticed within about a minute, idle or sending, unless the URI says
+// otherwise.
+static void add_keepalives(const struct pg *pg, struct pairs *pairs)
+{
+	static const char *const limits[][2] = {{"keepalives_idle", "30"}, {"keepalives_interval", "10"},
+		{"keepalives_count", "3"}, {"tcp_user_timeout", "60000"}}; // seconds, seconds, probes, milliseconds
+
+	for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+		if (pg_uri_given(pg->uri, limits[i][0]) == NULL)
+			pair_add(pairs, limits[i][0], limits[i][1]);
+}
+
 // hosts: lists that replace the URI's own, or NULL.
 static bool start_libpq(struct pg *pg, const struct buf *hosts, struct err *err)
 {
@@ -308,6 +320,7 @@ static bool start_libpq(struct pg *pg, const struct buf *hosts, struct err *err)
 	}
 	if (pg->forced)
 		pair_add(&pairs, "sslmode", "require");
+	add_keepalives(pg, &pairs);
 	pair_add(&pairs, "client_encoding", "UTF8");
 	pair_add(&pairs, "fallback_application_name", pg->application);
 	if (pg_uri_given(pg->uri, "gssencmode") == NULL)

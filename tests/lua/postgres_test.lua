@@ -716,6 +716,28 @@ test("a task that waits for its turn can be cancelled; the turn goes on", functi
 	t.eq(order, { "first", "third" })
 end)
 
+-- Seconds until the kernel probes this connection; nil where it cannot be seen (no /proc).
+local function probed_in(db)
+	local f <close> = io.open "/proc/net/tcp"
+	if not f then return nil end
+	local line = ("^%%s*%%d+: %%x+:%04X %%x+:%%x+ 01 %%x+:%%x+ 02:(%%x+)"):format(
+		db:query("SELECT inet_client_port() AS port")[1].port)
+	for text in f:lines() do
+		local ticks = text:match(line)
+		if ticks then return tonumber(ticks, 16) / 100 end
+	end
+end
+
+test("a connection without a word is probed after 30 s, unless the URI says otherwise", function()
+	tcp()
+	local db <close> = connect()
+	local slow <close> = postgres.connect(URI .. (URI:find "?" and "&" or "?") .. "keepalives_idle=600")
+	local soon, late = probed_in(db), probed_in(slow)
+	if not late then t.skip "there is no /proc/net/tcp" end
+	t.ok(soon <= 30, tostring(soon))
+	t.ok(late > 500 and late <= 600, tostring(late))
+end)
+
 test("closing twice is legal, and use after it says so", function()
 	local db = connect { name = "gone" }
 	db:close()

@@ -5,6 +5,7 @@ local c = require "_syncrun.postgres"
 local call = require "syncrun.call"
 local err = require "syncrun.err"
 local task = require "syncrun.task"
+local wait = require "syncrun.postgres_wait"
 
 local M = {}
 
@@ -16,12 +17,15 @@ local ROLLBACK_TIMEOUT = 10
 ---@field name string? what messages call this server ("postgres")
 ---@field insecure boolean? to another machine without TLS too, where the server has none; else sslmode "prefer" and "allow"
 ---  become "require" there (sslmode=disable is taken at its word)
+---@field lock_wait number? seconds that a lock of somebody else is waited for (60); after five the log says who holds it
+---@field stall_wait number? seconds of silence after which a connection is lost for which the server does nothing (60)
 ---@field application_name string? as the server's pg_stat_activity shows it, unless the URI has one ("syncrun")
 
 local TEXT, SECONDS = { "text" }, { types = { "number" }, min = 0 }
 local OPTIONS = { types = { "table" }, fields = {
 	insecure = { types = { "boolean" } },
-	timeout = SECONDS, query_timeout = SECONDS, name = { types = TEXT }, application_name = { types = TEXT },
+	timeout = SECONDS, query_timeout = SECONDS, lock_wait = SECONDS, stall_wait = SECONDS,
+	name = { types = TEXT }, application_name = { types = TEXT },
 } }
 local FOR_ONE = { types = { "table" }, fields = { timeout = SECONDS } }
 
@@ -56,6 +60,7 @@ end
 
 local function leave(self)
 	self.owner = nil
+	self.conn:rest()
 	self.gate:release()
 end
 
@@ -74,7 +79,8 @@ function M.connect(uri, options)
 	call.check("postgres.connect", "the URI", uri, TEXT)
 	local o = call.options("postgres.connect", options, OPTIONS)
 	local name = o.name or "postgres"
-	local conn = c.connect(uri, name, o.application_name or "syncrun", o.timeout or 10, o.insecure)
+	local conn = wait.connect(uri, { name = name, application_name = o.application_name or "syncrun",
+		timeout = o.timeout or 10, insecure = o.insecure, lock_wait = o.lock_wait, stall_wait = o.stall_wait })
 	return handle(conn, name, o.query_timeout, 0)
 end
 

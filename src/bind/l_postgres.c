@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "bind/err_lua.h"
 #include "bind/l_rows.h"
 #include "bind/modules.h"
@@ -23,6 +24,7 @@ enum { CHUNK_SIZE = 65536, CONNECT_HANDLE_AT = 6 };
 struct handle {
 	struct pg *pg;
 	struct pg_op *op;          // that is in the middle of something, or NULL
+	int64_t since;             // when it began
 	struct pg_decoder decoder; // of the COPY under way
 	struct pg_result *row;     // of the stream under way, while it is pushed
 	bool ended;                // the stream or COPY has nothing more
@@ -128,6 +130,7 @@ static int wait_for(lua_State *L, struct pg_op *o, bool started, const struct er
 {
 	if (started) {
 		o->h->op = o;
+		o->h->since = clock_mono_us();
 		timer_start(&o->limit, o->seconds, on_limit);
 		run(o);
 	} else {
@@ -186,6 +189,26 @@ static int handle_status(lua_State *L)
 static int handle_is_exposed(lua_State *L)
 {
 	lua_pushboolean(L, pg_is_exposed(check(L)->pg));
+	return 1;
+}
+
+// handle:silence() -> seconds since the server last stirred in what is waited for; nothing when nothing is
+static int handle_silence(lua_State *L)
+{
+	const struct handle *h = check(L);
+	int64_t since;
+
+	if (h->op == NULL)
+		return 0;
+	since = pg_stirred(h->pg) > h->since ? pg_stirred(h->pg) : h->since;
+	lua_pushnumber(L, (double)(clock_mono_us() - since) / 1e6);
+	return 1;
+}
+
+// handle:backend() -> the number of the server's process
+static int handle_backend(lua_State *L)
+{
+	lua_pushinteger(L, pg_backend(check(L)->pg));
 	return 1;
 }
 
@@ -768,11 +791,11 @@ int luaopen_syncrun_postgres(lua_State *L)
 	static const luaL_Reg functions[] = {{"connect", l_connect}, {"bytes", l_pg_bytes}, {"text_array", l_pg_text_array},
 		{"check_columns", l_check_columns}, {"describe", l_describe}, {"is_meant", l_is_meant}, {NULL, NULL}};
 	static const luaL_Reg methods[] = {{"close", handle_close}, {"status", handle_status},
-		{"is_exposed", handle_is_exposed}, {"literal", handle_literal}, {"query", l_query}, {"script", l_script},
-		{"pipeline", l_pipeline}, {"write_rows", l_write_rows}, {"stream", l_stream}, {"next_row", l_next_row},
-		{"skip", l_skip}, {"copy_begin", l_copy_begin}, {"copy_put", l_copy_put}, {"copy_end", l_copy_end},
-		{"copy_get", l_copy_get}, {"copy_page", l_copy_page}, {"__gc", handle_gc}, {"__close", handle_close},
-		{NULL, NULL}};
+		{"is_exposed", handle_is_exposed}, {"silence", handle_silence}, {"backend", handle_backend},
+		{"literal", handle_literal}, {"query", l_query}, {"script", l_script}, {"pipeline", l_pipeline},
+		{"write_rows", l_write_rows}, {"stream", l_stream}, {"next_row", l_next_row}, {"skip", l_skip},
+		{"copy_begin", l_copy_begin}, {"copy_put", l_copy_put}, {"copy_end", l_copy_end}, {"copy_get", l_copy_get},
+		{"copy_page", l_copy_page}, {"__gc", handle_gc}, {"__close", handle_close}, {NULL, NULL}};
 
 	if (luaL_newmetatable(L, HANDLE_META)) {
 		luaL_setfuncs(L, methods, 0);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/redact.h"
 #include "base/thread.h"
@@ -44,6 +45,7 @@ struct pg {
 	bool insecure, away, forced; // away: a host is another machine; forced: TLS is, by us
 	// While a statement runs:
 	bool lost, pipeline;
+	int64_t stirred;  // when the socket was last ready
 	size_t answered;  // statements of the pipeline that are done
 	struct err first; // its first error
 	char *chunk;      // libpq's memory of the last COPY chunk
@@ -137,6 +139,16 @@ bool pg_is_exposed(const struct pg *pg)
 {
 	return pg_is_open(pg) && !PQsslInUse(pg->conn) && PQhostaddr(pg->conn) != NULL &&
 		   !pg_uri_is_local(PQhostaddr(pg->conn));
+}
+
+int pg_backend(const struct pg *pg)
+{
+	return pg_is_open(pg) ? PQbackendPID(pg->conn) : 0;
+}
+
+int64_t pg_stirred(const struct pg *pg)
+{
+	return pg->stirred;
 }
 
 const char *pg_name(const struct pg *pg)
@@ -554,6 +566,7 @@ static void on_socket(struct watch *watch, short revents)
 
 	watch_stop(watch); // before libpq may close the socket
 	pg->ready = NULL;
+	pg->stirred = clock_mono_us();
 	if (pg->state == CONNECTING)
 		poll_handshake(pg);
 	else if ((revents & ~POLLOUT) != 0 && PQconsumeInput(pg->conn) == 0)
@@ -600,6 +613,7 @@ static bool begin_statement(struct pg *pg, struct err *err)
 	err_clear(&pg->first);
 	pg->pipeline = false;
 	pg->answered = 0;
+	pg->stirred = 0;
 	return true;
 }
 

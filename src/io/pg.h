@@ -83,6 +83,10 @@ void pg_discard(struct pg *pg, const char *why);
 bool pg_is_open(const struct pg *pg);    // connected and not lost
 bool pg_is_idle(const struct pg *pg);    // open and nothing under way
 bool pg_is_exposed(const struct pg *pg); // open, to another machine, without TLS
+// The process that serves this connection, as the server calls it; behind a pooler another one. 0 when closed.
+int pg_backend(const struct pg *pg);
+// When (clock_mono_us) the network last took or brought anything since a statement was sent; 0 before any.
+int64_t pg_stirred(const struct pg *pg);
 const char *pg_name(const struct pg *pg);
 // Append the text as an SQL literal, by libpq, which knows this connection's settings on backslashes. Err (usage) for a
 // text that is not UTF-8 or holds a NUL, and on a closed connection.

@@ -1,6 +1,7 @@
 --- Delivery of one batch to one system, down to one outcome per contact: culprits are found by halves when a batch is
 --- refused, and it is read before anything is sent again when an answer did not come. Knows no system by name.
 local err = require "syncrun.err"
+local log = require "syncrun.log"
 local rows = require "syncrun.rows"
 local task = require "syncrun.task"
 
@@ -90,6 +91,7 @@ end
 -- No answer came: what became of the batch is found out by reading; only what is missing or differs is sent again.
 local function resolve(d, batch, e, tries, attempt)
 	if tries >= MAX_TRIES then err.raise(e) end
+	log.info("%s: %s (no answer for %d contacts: what became of them is read)", d.system.label, e.message, #batch.model)
 	task.sleep(math.min(8, 0.25 * 2 ^ tries) * (0.5 + math.random() / 2))
 	local create, update = reconcile(d, batch, attempt)
 	return deliver_rest(d, create, update, tries + 1)

@@ -8,6 +8,7 @@ local url = require "syncrun.url"
 
 local INSECURE = { types = { "boolean" } } -- Postgres: without TLS to another machine, where the server has none
 local TABLE = { types = { "text" }, filled = true }
+local SECONDS = { types = { "number" }, min = 0 }
 
 -- A connection string as it may be shown.
 local function shown(uri)
@@ -74,19 +75,21 @@ return {
 		absent = "TWENTY_API_URL is not set", words = { "twenty" }, ours = "TWENTY", configured = with_url,
 	},
 	supabase = {
-		settings = { url = { types = { "text" } }, table = TABLE, schema = { types = { "text" }, filled = true },
-			insecure = INSECURE },
+		settings = {
+			url = { types = { "text" } }, table = TABLE, schema = { types = { "text" }, filled = true },
+			insecure = INSECURE, lock_wait = SECONDS, stall_wait = SECONDS,
+		},
 		variables = { url = { "SUPABASE_DB_URL" } },
-		addresses = { url = shown }, kept = { "table", "schema", "insecure" },
+		addresses = { url = shown }, kept = { "table", "schema", "insecure", "lock_wait", "stall_wait" },
 		absent = "SUPABASE_DB_URL is not set", words = { "supabase" }, ours = "SUPABASE", configured = with_url,
 	},
 	local_db = {
 		settings = {
 			path = { types = { "text" }, filled = true }, table = TABLE,
-			insecure = INSECURE, lock_wait = { types = { "number" }, min = 0 }, -- seconds
+			insecure = INSECURE, lock_wait = SECONDS, stall_wait = SECONDS,
 		},
 		variables = { path = { "LOCAL_DB" } },
-		addresses = { path = shown_place }, kept = { "table", "lock_wait", "insecure" },
+		addresses = { path = shown_place }, kept = { "table", "lock_wait", "stall_wait", "insecure" },
 		absent = "LOCAL_DB is off", words = { "local", "local_db" }, configured = local_file,
 	},
 }

@@ -37,15 +37,17 @@ end
 
 --- A system over one table.
 ---@param config { url: string, insecure: boolean?, table: string?, schema: string?, label: string?, name: string?,
---- page_rows: integer? }
+--- page_rows: integer?, lock_wait: number?, stall_wait: number? } the last two: seconds, as postgres.connect has them
 ---@param mapping syncrun.Mapping
 ---@return syncrun.PostgresSystem
 function M.new(config, mapping)
 	local schema, name = place_of(config)
 	local self = setmetatable({
 		kind = "postgres", name = config.name or "postgres", label = config.label or "Supabase", ordered = true,
-		url = config.url, insecure = config.insecure, schema_name = schema, table_name = name,
+		url = config.url, schema_name = schema, table_name = name,
 		page_rows = config.page_rows or 1000,
+		options = { name = config.label or "Supabase", insecure = config.insecure, lock_wait = config.lock_wait,
+			stall_wait = config.stall_wait },
 		limits = { rows = 1000, bytes = 8 * 2 ^ 20 },
 		columns = sql.columns(mapping, "postgres", steps_for), statements = {},
 	}, System)
@@ -62,12 +64,12 @@ local function warn_of_clear_text(self, db)
 	if self.warned or not db:is_exposed() then return end
 	self.warned = true
 	log.warn("%s: the connection is not encrypted (%s); who stands on its way reads every contact, and may read the "
-		.. "password", self.label, self.insecure and "insecure = true" or "sslmode=disable")
+		.. "password", self.label, self.options.insecure and "insecure = true" or "sslmode=disable")
 end
 
 -- One connection for statements, a further one for each scan: a scan streams while batches are written.
 local function connect(self)
-	local db, e = err.try(postgres.connect, self.url, { name = self.label, insecure = self.insecure })
+	local db, e = err.try(postgres.connect, self.url, self.options)
 	if not db then
 		e.exit = e.kind == "config" and 2 or 3
 		err.raise(e)

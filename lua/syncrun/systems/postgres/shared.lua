@@ -37,7 +37,7 @@ function Shared:read(f, ...)
 	local results = table.pack(err.try(f, db, ...))
 	local e = results[2]
 	if results[1] ~= nil or not err.is(e) then return table.unpack(results, 1, results.n) end
-	if db:is_open() or not e.retryable then err.raise(e) end
+	if db:is_open() or not e.retryable or e.limited then err.raise(e) end
 	return self:run(f, ...)
 end
 

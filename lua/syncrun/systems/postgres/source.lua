@@ -29,7 +29,8 @@ end
 local dialect = { kind = "postgres" }
 
 function dialect.open(settings, label)
-	local db, e = err.try(postgres.connect, settings.url, { name = label })
+	local db, e = err.try(postgres.connect, settings.url, { name = label, insecure = settings.insecure,
+		lock_wait = settings.lock_wait, stall_wait = settings.stall_wait })
 	if not db then
 		e.exit = e.exit or e.kind == "config" and 2 or 3
 		err.raise(e)
@@ -78,7 +79,7 @@ function dialect.time(column, micros)
 	return ("%s >= timestamptz 'epoch' + %d * interval '1 microsecond'"):format(sql.name(column.name), micros)
 end
 
---- The source of a session. Settings: url, table, schema, where, label.
+--- The source of a session. Settings: url, table, schema, where, label, insecure, lock_wait, stall_wait (seconds).
 ---@param settings table
 ---@param mapping syncrun.Mapping
 ---@return syncrun.TableSource

@@ -57,7 +57,7 @@ function M.mark(system, e)
 		local why = lacks_rights(system)
 		e.reject, e.message = not why, why or e.message
 	end
-	e.unknown = not e.reject and (e.retryable or e.kind == "timeout")
+	e.unknown = not e.reject and not e.limited and (e.retryable or e.kind == "timeout")
 end
 
 -- ---- outcomes

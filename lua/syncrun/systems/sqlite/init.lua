@@ -29,7 +29,7 @@ end
 ---@return syncrun.SqliteSystem
 function M.new(config, mapping)
 	local label = config.label or "Local"
-	local path = path_of.read(config.path, label)
+	local path = path_of.read(config, label)
 	local self = setmetatable({
 		kind = "sqlite", name = config.name or "sqlite", label = label, ordered = true, path = path, file = path,
 		table_name = config.table or "contacts_master", page_rows = config.page_rows or 1000,

@@ -25,11 +25,22 @@ local function refuse_url(label, scheme, rest)
 	fail(label, "a file is wanted, not a URL (%s:…); %s, or a postgresql:// URI", scheme, wanted)
 end
 
+-- Settings of the same section that only a Postgres understands.
+local function refuse_foreign(settings, label)
+	for _, name in ipairs { "insecure", "stall_wait" } do
+		if settings[name] ~= nil then
+			fail(label, "the setting '%s' is for a Postgres, and '%s' is a file; take it out", name, settings.path)
+		end
+	end
+end
+
 --- The path to open. Raises kind config, exit 2, for what names no file.
----@param text string
+---@param settings { path: string } of the system
 ---@param label string of the system
 ---@return string
-function M.read(text, label)
+function M.read(settings, label)
+	local text = settings.path
+	refuse_foreign(settings, label)
 	if text:find ":memory:" then
 		fail(label, "':memory:' is gone when the run ends, and proves nothing; name a file")
 	end

@@ -85,7 +85,7 @@ function M.new(settings, mapping)
 	if type(settings.path) ~= "string" or settings.path == "" then
 		err.raise { kind = "config", exit = 2, message = "the source of kind 'sqlite' has no path; set source.path" }
 	end
-	settings.path, settings.types = path_of.read(settings.path, settings.label), {}
+	settings.path, settings.types = path_of.read(settings, settings.label), {}
 	for _, field in ipairs(mapping.fields) do settings.types[field.source] = field.type end
 	local source = table_source.new(dialect, settings, mapping)
 	source.file, source.place = settings.path, function() return path_of.place(settings.path, settings.table) end

@@ -514,3 +514,99 @@ test("the report's JSON says the same as its text", function()
 		t.contains(text, line)
 	end
 end)
+
+-- ---- a server that changes what is written to it
+
+-- Every mail in upper case, as a trigger would have it.
+local function shouting(self, key)
+	local row = self.held[key]
+	row.mail = row.mail and row.mail:upper()
+end
+
+local function shout_world(o)
+	o = o or {}
+	o.records = world.records(6)
+	for i = 1, 5 do o.records[i].mail = "MAIL" .. i end -- only the last one is changed
+	o.target = { after_write = shouting }
+	return world.new(o)
+end
+
+local CHANGED = 'Fake: mail is "6@EXAMPLE.COM", expected "6@example.com" (changed by the server on write)'
+
+test("what a server changes on write is written once, and stays a difference", function()
+	local w <close> = shout_world()
+	t.eq(w:full(), 1)
+	t.eq({ w:lines "c06", w:state "c06", w.systems.Fake.asked.write }, { { CHANGED }, "mismatched", 2 })
+	for _ = 1, 2 do
+		t.eq(w:full(), 1)
+		t.eq({ w:lines "c06", w:state "c06", w.systems.Fake.asked.write }, { { CHANGED }, "mismatched", 0 })
+		t.eq(w.run.result.totals, { total = 6, synced = 6, validated = 5, errors = 0, issues = 1 })
+		t.ok(table.concat(w.run.notes, "\n"):find("Not written again in Fake: 1 contacts that it changes on write", 1, true))
+	end
+	t.eq(w:full { skip_sync = true }, 1)
+	t.eq(w:lines "c06", { CHANGED })
+	t.eq(w:ledger "SELECT key, length(differences) AS n FROM server_change", { { key = "c06", n = 16 } })
+end)
+
+test("it is written again when the source changed, when it differs otherwise, and by retry", function()
+	local w <close> = shout_world()
+	w:full()
+	w.records[6].who = "Another name"
+	t.eq(w:full(), 1)
+	t.eq({ w.systems.Fake.asked.write, w.held.Fake.c06.who, w:lines "c06" }, { 1, "Another name", { CHANGED } })
+	w.held.Fake.c06.mail = "edited"
+	t.eq(w:full(), 1)
+	t.eq({ w.systems.Fake.asked.write, w:lines "c06" }, { 1, { CHANGED } })
+	t.eq(w:full { only = { "c06" }, again = true }, 1)
+	t.eq({ w.systems.Fake.asked.write, w:lines "c06" }, { 1, { CHANGED } })
+	t.eq(w:full(), 1)
+	t.eq(w.systems.Fake.asked.write, 0)
+end)
+
+test("a server that was mended is forgotten: a later edit that looks the same is repaired", function()
+	local w <close> = shout_world()
+	w:full()
+	w.target.after_write = nil
+	t.eq(w:full { only = { "c06" }, again = true }, 0)
+	t.eq(w:ledger "SELECT count(*) AS n FROM server_change", { { n = 0 } })
+	w.held.Fake.c06.mail = "6@EXAMPLE.COM"
+	t.eq(w:full(), 0)
+	t.eq(w.held.Fake.c06.mail, "6@example.com")
+end)
+
+test("an edit after the write is not taken for the server's, where the system says who edited", function()
+	local w <close> = shout_world()
+	w.target.edited = function() return "edited there by Ada" end
+	t.eq(w:full(), 1)
+	t.eq(w:lines "c06", { 'Fake: mail is "6@EXAMPLE.COM", expected "6@example.com" (edited there by Ada)' })
+	t.eq(w:full(), 1)
+	t.eq(w.systems.Fake.asked.write, 1)
+end)
+
+test("a difference that the checks leave out is written once too when the server makes it", function()
+	local w <close> = shout_world { checks = 'return { fields = { "who" } }' }
+	t.eq(w:full(), 0)
+	t.eq(w:full(), 0)
+	t.eq(w.systems.Fake.asked.write, 0)
+end)
+
+test("a plan leaves out what the server changes on write; one that has it writes it", function()
+	local w <close> = shout_world()
+	local path = w.dir .. "/plan.jsonl"
+	w.target.after_write = nil
+	w:full()
+	w.held.Fake.c06.mail = "edited"
+	t.eq(planned(w, { plan = path }), 1)
+	w.target.after_write = shouting
+	t.eq(w:full { apply = path }, 1)
+	t.eq(w:lines "c06", { CHANGED })
+	t.eq(planned(w, { plan = path }), 0)
+end)
+
+test("a contact that is forgotten is forgotten there too", function()
+	local w <close> = shout_world()
+	w:full()
+	local ledger <close> = require "syncrun.record.ledger".open(w.dir .. "/state")
+	ledger:forget "c06"
+	t.eq(w:ledger "SELECT count(*) AS n FROM server_change", { { n = 0 } })
+end)

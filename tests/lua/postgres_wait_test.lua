@@ -58,8 +58,8 @@ test("who holds a lock is said; when it is let go the statement goes on", functi
 				gui:exec "COMMIT"
 			end)
 		end)
-		t.ok(said[1]:find(("^waiting for a lock on 'mine' that process %d %%('SomeGUI', role '[^']+', idle in transaction for "
-			.. "%%d+ s%%) holds %%(%%d+ s so far%%); at most 60 s %%(lock_wait%%)$"):format(pid)), said[1])
+		t.ok(said[1]:find(("^waiting for a lock on 'mine' that process %d %%('SomeGUI', role '[^']+', idle in transaction "
+			.. "for %%d+ s%%) holds %%(%%d+ s so far%%); at most 60 s %%(lock_wait%%)$"):format(pid)), said[1])
 		t.eq(said[#said], "the lock on 'mine' is free again")
 		t.eq(db:query(("SELECT n FROM %s"):format(name))[1].n, 2)
 	end)
@@ -71,14 +71,16 @@ test("a lock is waited for as long as is set; the statement is cancelled, the er
 			query = function(db, text) db:query(text) end,
 			transaction = function(db, text) db:transaction(function(tx) tx:query(text) end) end,
 			each = function(db, text) for _ in db:each(text .. " RETURNING id") do t.ok(false) end end,
-			copy = function(db, text) for _ in db:copy_out(("COPY (%s RETURNING id) TO STDOUT"):format(text)) do t.ok(false) end end,
+			copy = function(db, text)
+				for _ in db:copy_out(("COPY (%s RETURNING id) TO STDOUT"):format(text)) do t.ok(false) end
+			end,
 		} do
 			local db = connect { name = "mine", lock_wait = 0.3 }
 			local _, e
 			watched(function() _, e = err.try(run, db, ("UPDATE %s SET n = 7"):format(name)) end)
 			t.eq({ e.kind, e.code, e.retryable, e.limited, db:is_open() }, { "postgres", "lock", true, true, false }, verb)
-			t.ok(e.message:find(("a statement on 'mine' waited 0.3 s for a lock that process %d ('SomeGUI', role"):format(pid), 1,
-				true), e.message)
+			local words = "a statement on 'mine' waited 0.3 s for a lock that process %d ('SomeGUI', role"
+			t.ok(e.message:find(words:format(pid), 1, true), e.message)
 			t.ok(e.message:find("; end that transaction, or raise lock_wait", 1, true), e.message)
 		end
 		until_true(function()

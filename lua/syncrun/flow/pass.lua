@@ -220,12 +220,16 @@ local function handle_differing(self, pair, e_page, model, a_page)
 		target.counts.same = target.counts.same + 1
 		return
 	end
-	if self.purpose == "plan" then return add_change(self, "update", e_page, pair.e, a_page, pair.a, model) end
-	if self.writing and may_send(self, "update", key, e_page, pair.e, model)
+	local left = target.server_changes:leaves(key, e_page, pair.e, a_page, pair.a)
+	if self.purpose == "plan" and not left then
+		return add_change(self, "update", e_page, pair.e, a_page, pair.a, model)
+	end
+	if self.writing and not left and may_send(self, "update", key, e_page, pair.e, model)
 		and is_planned(self, key, e_page, pair.e, a_page, pair.a) then
 		return queue(self, "update", model, pair.e, a_page, pair.a)
 	end
-	target:note_verdict(key, target.judge:contact(e_page, pair.e, a_page, { pair.a }), a_page)
+	target:note_verdict(key, target.judge:contact(e_page, pair.e, a_page, { pair.a }), a_page,
+		left or target.server_changes:made(key, e_page, pair.e, a_page, pair.a))
 end
 
 -- The verdict on a contact that is not there, and its tombstone.
@@ -395,6 +399,7 @@ local function run(self)
 	target.reading = target.ledger:read(self.system.name)
 	target.evidence:begin()
 	self.snapshot:forget_values(target.label)
+	target.server_changes:begin(self.purpose == "validate")
 	take_actual(self)
 	foresee(self)
 	task.scope(function(scope)

@@ -197,7 +197,7 @@ function M.hold(run, path)
 		end
 	end
 	if first then refuse(path, "is empty") end
-	for _, target in ipairs(run.targets) do target.gate = gate_of(db, target) end
+	for _, target in ipairs(run.targets) do target.gate, target.write_again = gate_of(db, target), true end
 end
 
 --- Name the contacts of a plan that are not in the source any more.

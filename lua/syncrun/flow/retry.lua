@@ -34,6 +34,7 @@ function M.choose(options)
 		return 0
 	end
 	options.list = nil
+	options.again = true -- what a server changes on write too: it may have been mended
 	if last.status ~= "finished" then
 		log.info("run %d did not come to its end: all contacts are looked at", last.id)
 	elseif #keys == 0 then

@@ -63,7 +63,8 @@ local function open_targets(self)
 			self.notes[#self.notes + 1] = ("Skipped: %s (not configured: %s)"):format(system.label, system.skipped)
 		else
 			targets[#targets + 1] = target_of.new(system, self.snapshot, self.ledger, { by_key = self.by_key,
-				checks = self.session.checks, trace_folds = self.options.trace_folds, recheck_after = config.recheck_after })
+				checks = self.session.checks, trace_folds = self.options.trace_folds, recheck_after = config.recheck_after,
+				write_again = self.options.again })
 		end
 	end
 	return targets
@@ -165,9 +166,21 @@ local function each_target(self, f)
 	end)
 end
 
+-- Contacts that differ, and are not written again.
+local function note_left(self)
+	for _, target in ipairs(self.targets) do
+		local left = target.server_changes.left
+		if left > 0 then
+			self.notes[#self.notes + 1] = ("Not written again in %s: %d contacts that it changes on write (scripts/retry.lua "
+				.. "writes them)"):format(target.label, left)
+		end
+	end
+end
+
 --- Look what every target holds and what this run would change there. Nothing is written.
 function Run:plan()
 	each_target(self, function(target) target:plan() end)
+	note_left(self)
 end
 
 --- What this run would change, as a plan in a file and on standard output. Returns the exit code: 0 when nothing would.

@@ -28,7 +28,8 @@ local function judge_again(target, expected, found, at)
 		local verdict = target.judge:contact(expected, i, found, list)
 		target.evidence:looked_again(expected, i, found, alive)
 		if verdict.state == "verified" then target.counts.same = target.counts.same + 1 end
-		target:note_verdict(key, verdict, found)
+		target:note_verdict(key, verdict, found,
+			verdict.row and target.server_changes:made(key, expected, i, found, verdict.row))
 	end
 end
 
@@ -37,6 +38,7 @@ local function look_again(target, keys)
 	local found = target.system:fetch(keys)
 	target.ledger:was_read(reading, #keys)
 	target.snapshot:forget_suspects(target.label, keys)
+	target.server_changes:again(keys)
 	local at = by_key(found, target.key)
 	for model in target.snapshot:pages_of(keys) do judge_again(target, target:expected(model), found, at) end
 end

@@ -4,6 +4,7 @@ local evidence = require "syncrun.flow.evidence"
 local judge = require "syncrun.model.judge"
 local pass = require "syncrun.flow.pass"
 local rows = require "syncrun.rows"
+local server_changes = require "syncrun.flow.server_changes"
 local second_look = require "syncrun.flow.second_look"
 local values = require "syncrun.model.values"
 
@@ -20,6 +21,8 @@ local M = {}
 ---@field merged table<string, string> who was merged into another contact there, in words, by key
 ---@field wrote boolean? something was sent
 ---@field evidence syncrun.Evidence
+---@field server_changes syncrun.ServerChanges
+---@field write_again boolean? also what the server changed when it was written last
 ---@field lost syncrun.Error? why the system is not looked at any more
 local Target = {}
 Target.__index = Target
@@ -48,6 +51,7 @@ local function owned_plan(schema, projection, own)
 end
 
 ---@class syncrun.TargetOptions
+---@field write_again boolean? also what the server changed when it was written last
 ---@field by_key boolean only some contacts are looked at, each by its key
 ---@field checks syncrun.Checks
 ---@field trace_folds boolean?
@@ -65,7 +69,8 @@ function M.new(system, snapshot, ledger, options)
 	local self = setmetatable({
 		system = system, label = system.label, snapshot = snapshot, ledger = ledger, key = projection[1].name,
 		key_field = projection[1].field.name, projection = projection, by_key = options.by_key,
-		trace_folds = options.trace_folds, recheck_after = options.recheck_after or RECHECK_AFTER,
+		write_again = options.write_again, trace_folds = options.trace_folds,
+		recheck_after = options.recheck_after or RECHECK_AFTER,
 		judge = judge.new(system, options.checks), evidence = evidence.none(), merged = {},
 		on_progress = options.on_progress or function() end,
 		plans = {
@@ -75,6 +80,7 @@ function M.new(system, snapshot, ledger, options)
 		counts = { same = 0, created = 0, updated = 0, revived = 0, rejected = 0, failed = 0, extra = 0, lost = 0 },
 	}, Target)
 	self.field_of = self.judge.field_of
+	self.server_changes = server_changes.of(self)
 	self.tally = values.tally(self.plans.expected:schema():names())
 	return self
 end
@@ -95,12 +101,13 @@ end
 ---@param key string
 ---@param v syncrun.Verdict
 ---@param page syncrun.Rows? what was read
-function Target:note_verdict(key, v, page)
+---@param made boolean? the server made what differs
+function Target:note_verdict(key, v, page, made)
 	if v.state == "verified" then return end
 	if v.passes then
 		self:note(key, "tolerated", v.kind, judge.words(v, self.label), { state = v.state })
 	elseif v.kind == "mismatched" then
-		local by = self.system.edited and self.system:edited(page, v.row)
+		local by = made and server_changes.WORDS or self.system.edited and self.system:edited(page, v.row)
 		for _, d in ipairs(v.differences) do
 			self:note(key, "validate", "mismatched", ("%s: %s%s"):format(self.label, d.text, by and (" (%s)"):format(by) or ""),
 				{ field = d.column, actual = d.actual, expected = d.expected, state = v.state })
@@ -178,6 +185,7 @@ function Target:validate()
 	second_look.run(self)
 	self.snapshot:find_lost(self.label)
 	self.ledger:judge(self.system.name, self.reading, self.snapshot:wrong(self.label))
+	self.server_changes:keep()
 	self.judged = true
 end
 

@@ -16,6 +16,7 @@
 ---             Triggers hold every tool to the moves of states.lua: verified, missing and mismatched need a reading
 ---             that began after the last request left
 ---   contact   a view: state with times, for people
+---   server_change  a digest of what a server changed in a contact when it was written last (ledger_made.lua)
 ---
 --- Before a request leaves, its contacts are committed as sent and the file is flushed; answers are committed, and
 --- flushed by the next request: lost with the power, they are found again by reading.
@@ -59,6 +60,8 @@ end
 local TEMPORARY = [[
 CREATE TEMP TABLE seen (key TEXT PRIMARY KEY NOT NULL, digest BLOB NOT NULL) WITHOUT ROWID;
 CREATE TEMP TABLE wrong (key TEXT PRIMARY KEY NOT NULL, state TEXT NOT NULL) WITHOUT ROWID;
+CREATE TEMP TABLE made (system TEXT NOT NULL, key TEXT NOT NULL, differences BLOB NOT NULL, PRIMARY KEY (system, key))
+	WITHOUT ROWID;
 ]]
 
 local function set_up(path, kept)
@@ -392,7 +395,8 @@ end
 
 -- ---- its other duties
 
-for _, duty in ipairs { "syncrun.record.ledger_history", "syncrun.record.ledger_erasure" } do
+for _, duty in ipairs { "syncrun.record.ledger_history", "syncrun.record.ledger_made",
+	"syncrun.record.ledger_erasure" } do
 	for name, method in pairs(require(duty)) do Ledger[name] = method end
 end
 

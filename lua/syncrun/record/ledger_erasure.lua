@@ -53,6 +53,7 @@ function Erasure:forget(key)
 	local done = {}
 	self:commit(true, function(db)
 		done.states = db:run("DELETE FROM state WHERE key = ?", key)
+		db:run("DELETE FROM server_change WHERE key = ?", key)
 		done.attempts = db:run([[UPDATE attempt SET request = NULL, response = NULL,
 			reason = CASE WHEN reason IS NOT NULL THEN ?2 END,
 			keys = (SELECT json_group_array(CASE value WHEN ?1 THEN ?2 ELSE value END) FROM json_each(attempt.keys))

@@ -39,6 +39,13 @@ CREATE VIEW contact AS SELECT s.system, s.key, s.state, a.at AS sent_at, a.statu
 	FROM state s LEFT JOIN attempt a ON a.id = s.attempt LEFT JOIN attempt r ON r.id = s.read;
 ]]
 
+-- What a server made of what was written to it: the first 16 bytes of the SHA-256 over the differences.
+local VERSION_2 = [[
+CREATE TABLE server_change (
+	system TEXT NOT NULL, key TEXT NOT NULL, differences BLOB NOT NULL, PRIMARY KEY (system, key)
+) WITHOUT ROWID;
+]]
+
 local function alternatives(tos)
 	for i, to in ipairs(tos) do tos[i] = ("new.state = '%s'"):format(to) end
 	return table.concat(tos, " OR ")
@@ -69,6 +76,7 @@ M.migrations = {
 	function(db)
 		db:exec((VERSION_1:gsub("@(%a+)", move_conditions())))
 	end,
+	function(db) db:exec(VERSION_2) end,
 }
 
 local function version_of(db)

@@ -133,15 +133,28 @@ local function select_list(column, i)
 	return name
 end
 
---- All rows, in byte order of the key, as pages.
+-- A key that is unique may be null, in rows that other programs wrote: they are shown without one.
+local function select_keyless(column, i)
+	return i == 1 and "''::text" or select_list(column, i)
+end
+
+--- All rows, in byte order of the key, as pages: those without one first.
 ---@return fun(): syncrun.Rows?
 function System:scan()
 	local db = connect(self)
 	local key = sql.name(self.columns[1].name)
-	local pages = db:scan_rows(("SELECT %s FROM %s ORDER BY %s::text COLLATE \"C\""):format(
-		sql.list(self.columns, select_list), self.table, key), self.schema, self.page_rows)
-	return function()
+	local rest = ("SELECT %s FROM %s WHERE %s IS NOT NULL ORDER BY %s::text COLLATE \"C\""):format(
+		sql.list(self.columns, select_list), self.table, key, key)
+	local pages = db:scan_rows(("SELECT %s FROM %s WHERE %s IS NULL"):format(sql.list(self.columns, select_keyless),
+		self.table, key), self.schema, self.page_rows)
+	local function next_page()
 		local page = pages()
+		if page or not rest then return page end
+		pages, rest = db:scan_rows(rest, self.schema, self.page_rows), nil
+		return pages()
+	end
+	return function()
+		local page = next_page()
 		if not page then db:close() end
 		return page
 	end

@@ -122,7 +122,22 @@ function Connection:query(sql, ...)
 	return self.conn:query(self.query_timeout, call.sql(sql), ...)
 end
 
---- The same with options for this one statement.
+--- The first row of one statement, or nil.
+---@param sql string
+---@return table?
+function Connection:one(sql, ...)
+	return self:query(sql, ...)[1]
+end
+
+--- Run one statement.
+---@param sql string
+---@return integer changes rows that it inserted, updated or deleted
+function Connection:run(sql, ...)
+	local result = self:query(sql, ...)
+	return result.command == "SELECT" and 0 or math.max(0, result.affected)
+end
+
+--- As query, with options for this one statement.
 ---@param options { timeout: number? }
 ---@param sql string
 ---@return syncrun.postgres.Result

@@ -163,11 +163,14 @@ function Db:run(sql, ...)
 	return call(self, c.run, self.state.handle, call_of.sql(sql), ...)
 end
 
+-- What a list of rows says of itself beside them.
+local Result = { __index = function(list, name) return name == "n" and #list or nil end }
+
 --- All rows of one statement, each a table by column names; NULL is absent.
 ---@param sql string
----@return table[]
+---@return { [integer]: table, n: integer } n: rows
 function Db:query(sql, ...)
-	return call(self, c.query, self.state.handle, call_of.sql(sql), ...)
+	return setmetatable(call(self, c.query, self.state.handle, call_of.sql(sql), ...), Result)
 end
 
 --- The first row of one statement, or nil.

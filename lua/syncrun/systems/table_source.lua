@@ -154,7 +154,7 @@ end
 ---@return integer
 function Source:count()
 	return with(self, function(db)
-		return db:query(("SELECT count(*) AS n FROM %s"):format(self.dialect.from(self.settings)))[1].n
+		return db:one(("SELECT count(*) AS n FROM %s"):format(self.dialect.from(self.settings))).n
 	end)
 end
 

@@ -90,7 +90,7 @@ end
 local function read_table(db, oid, key, found)
 	found.columns, found.by_name = db:query(COLUMNS, oid), {}
 	for i = 1, found.columns.n do found.by_name[found.columns[i].name] = found.columns[i] end
-	found.unique = db:query(UNIQUE, oid, key)[1]
+	found.unique = db:one(UNIQUE, oid, key)
 	found.triggers, found.sequences = db:query(TRIGGERS, oid), db:query(SEQUENCES, oid)
 	found.policies = found.table.secured and read_policies(db, oid) or {}
 end
@@ -104,7 +104,7 @@ local PLACE = [[
 ---@param db syncrun.postgres.Connection
 ---@return string
 function M.place(db)
-	return db:query(PLACE)[1].place
+	return db:one(PLACE).place
 end
 
 ---@class syncrun.PostgresFacts
@@ -125,8 +125,8 @@ end
 ---@param key string the key's column
 ---@return syncrun.PostgresFacts
 function M.read(db, schema, name, key)
-	local found = { database = db:query(DATABASE)[1], schema = db:query(SCHEMA, schema)[1] }
-	found.table = db:query(TABLE, schema, name)[1]
+	local found = { database = db:one(DATABASE), schema = db:one(SCHEMA, schema) }
+	found.table = db:one(TABLE, schema, name)
 	if found.table then read_table(db, found.table.oid, key, found) end
 	return found
 end

@@ -114,17 +114,22 @@ ended_from_outside() {
 	released
 }
 
+# proxy BYTES|TEXT: a proxy before the server is begun; $address is the database by it.
+proxy() {
+	local server=${SUPABASE_DB_URL#*@} tries=0
+	"$python" "$lib/stall_proxy.py" "${server%%/*}" "$1" >port &
+	pids+=($!)
+	until [ -s port ] || [ $tries -gt 500 ]; do tries=$((tries + 1)) && sleep 0.01; done
+	address=${SUPABASE_DB_URL%@*}@127.0.0.1:$(cat port)/$name
+	rm port
+}
+
 # stalled BYTES|TEXT: a run through a proxy that forwards so many bytes of one connection's answers, or up to a text, and then
 # nothing.
 stalled() {
-	local address=${SUPABASE_DB_URL#*@}
-	"$python" "$lib/stall_proxy.py" "${address%%/*}" "$1" >port &
-	pids+=($!)
-	local tries=0
-	until [ -s port ] || [ $tries -gt 500 ]; do tries=$((tries + 1)) && sleep 0.01; done
-	echo "return { supabase = { url = '${SUPABASE_DB_URL%@*}@127.0.0.1:$(cat port)/$name', stall_wait = 1 } }" >stalled.lua
+	proxy "$1"
+	echo "return { supabase = { url = '$address', stall_wait = 1 } }" >stalled.lua
 	full_sync SUPABASE_DB_URL= --allow-mass-change --config stalled.lua
-	rm port
 	expect_exit 0
 	expect_totals 150 150 150 0 0
 	expect_text "$err" "connection to 'Supabase' was lost (nothing came for "
@@ -137,9 +142,30 @@ stops_delivering() {
 	stalled "INSERT 0 " # the answer to a write
 }
 
+source_stops_delivering() {
+	sql "create table many as select 'c' || n as contact_id, 'x' as canonical_name, repeat('y', 500) as full_name
+		from generate_series(1, 4000) n"
+	cat >three.lua <<-END
+		return { key = "contact_id", name = "full_name", fields = {
+			{ "contact_id", "text", required = true }, { "canonical_name", "text" }, { "full_name", "text" } } }
+	END
+	echo "return {}" >none.lua
+	proxy 1500000
+	cat >many.lua <<-END
+		return { source = { kind = "postgres", url = "$address", table = "many", stall_wait = 1, label = "Source" },
+			mapping = "$PWD/three.lua", checks = "$PWD/none.lua", supabase = false }
+	END
+	full_sync SUPABASE_DB_URL= LOCAL_DB="$home/many.db" SYNCRUN_STATE="$home/many" --config many.lua
+	expect_exit 0
+	expect_totals 4000 4000 4000 0 0
+	expect_text "$err" "connection to 'Source' was lost (nothing came for "
+	expect_text "$err" "; it is read anew"
+}
+
 story "who holds a lock is said after five seconds; when it is let go the run goes on" said_after_five_seconds
 story "lock_wait ends the wait, in a local Postgres too: exit 5, the next run goes on" limited
 story "a lock on the source: exit 3" source_limited
 story "the deadline and Ctrl-C end the wait at once" ended_from_outside
 story "a connection that stops delivering is noticed and replaced" stops_delivering
+story "a source that stops delivering is read anew" source_stops_delivering
 finish

@@ -134,7 +134,8 @@ local function take(self, on_begin)
 	self.described_after = source:describe()
 end
 
---- Read the source into the snapshot. A table that changes meanwhile is read once more, from one state of it.
+--- Read the source into the snapshot. A table that changes meanwhile is read once more, from one state of it; so is one whose
+--- source was lost in the middle and says that it may be.
 ---@param on_begin fun() called when the first page is there
 function Intake:take(on_begin)
 	local _, e = err.try(function()
@@ -142,9 +143,9 @@ function Intake:take(on_begin)
 		return true
 	end)
 	if not e then return end
-	if e.code ~= "changed" then err.raise(e) end
-	log.info("%s", e.message)
-	self.selection.chain = true
+	if e.code ~= "changed" and not e.anew then err.raise(e) end
+	log.info("%s%s", e.message, e.anew and "; it is read anew" or "")
+	self.selection.chain = e.code == "changed" or nil
 	self.snapshot:clear()
 	self.ledger:unsee()
 	self.prover:unsee()

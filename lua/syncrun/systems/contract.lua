@@ -11,7 +11,8 @@
 --- e.retryable (the same may work a little later), e.reject (what was sent is refused for its content: it is halved until
 --- the culprit stands alone), e.denied (a right is missing: found before anything is written, it ends the run), e.unknown
 --- (no answer came: it is read before it is sent again), e.exists (what was to be created is there), e.split (with e.reject:
---- more than it takes at once, so it is sent in parts), e.limited (a wait that had its time: a rate limit, a lock).
+--- more than it takes at once, so it is sent in parts), e.limited (a wait that had its time: a rate limit, a lock), e.anew
+--- (of a source, in the middle of a scan: it may be begun anew).
 local err = require "syncrun.err"
 
 local M = {}

@@ -115,6 +115,14 @@ local function statement(self, selection, columns, by_name)
 		selection.limit and (" LIMIT %d"):format(selection.limit) or "")
 end
 
+-- A page that is not the first: a connection that was lost in the middle may be read from anew.
+local function following(pages)
+	local page, e = err.try(pages)
+	if not e then return page end
+	e.anew = e.retryable and not e.limited
+	err.raise(e)
+end
+
 --- The rows in byte order of the key, as pages.
 ---@param selection syncrun.Selection
 ---@return fun(): syncrun.Rows?
@@ -136,9 +144,13 @@ function Source:scan(selection)
 		end
 		pages = db:scan_rows(statement(self, selection, columns, by_name), rows.schema(types), self.page_rows)
 	end
+	local function next_page()
+		if pages then return db and following(pages) end
+		start()
+		return pages()
+	end
 	return function()
-		if not pages then start() end
-		local page = db and pages()
+		local page = next_page()
 		if not page then close() end
 		return page
 	end, nil, nil, setmetatable({}, { __close = close })

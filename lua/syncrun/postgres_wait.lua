@@ -29,7 +29,7 @@ local BLOCKERS = [[
 	SELECT DISTINCT b.pid, a.pid IS NOT NULL AS there, a.application_name AS application, a.usename::text AS role, a.state,
 		floor(extract(epoch FROM clock_timestamp() - a.state_change))::int8 AS seconds
 	FROM unnest(pg_blocking_pids($1)) AS b(pid) LEFT JOIN pg_stat_activity a ON a.pid = b.pid
-	ORDER BY a.state, seconds DESC NULLS LAST]]
+	ORDER BY a.state DESC NULLS LAST, seconds DESC NULLS LAST]]
 
 ---@class syncrun.PostgresFinding what the server says of a silent statement
 ---@field error string? it could not be asked

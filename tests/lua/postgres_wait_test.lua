@@ -91,6 +91,32 @@ test("a lock is waited for as long as is set; the statement is cancelled, the er
 	end)
 end)
 
+test("of several who hold a lock the idle one is named, with how many more", function()
+	with_held_row(function(gui, pid, name)
+		gui:exec "COMMIT"
+		gui:exec "BEGIN"
+		gui:exec(("LOCK TABLE %s IN SHARE MODE"):format(name))
+		local busy, mine = connect { name = "busy" }, connect { name = "mine", lock_wait = 0.3 }
+		busy:exec "BEGIN"
+		busy:exec(("LOCK TABLE %s IN SHARE MODE"):format(name))
+		local e
+		watched(function()
+			task.scope(function(s)
+				local asleep = s:spawn(function() err.try(busy.query, busy, "SELECT pg_sleep(60)") end)
+				until_true(function()
+					return gui:one "SELECT count(*) = 1 AS ok FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'".ok
+				end)
+				e = select(2, err.try(mine.query, mine, ("UPDATE %s SET n = 5"):format(name)))
+				asleep:cancel()
+			end)
+		end)
+		t.ok(e.message:find(("process %d ('SomeGUI', "):format(pid), 1, true), e.message)
+		t.ok(e.message:find(" and 1 more holds", 1, true), e.message)
+		gui:exec "ROLLBACK"
+		busy:close()
+	end)
+end)
+
 test("what the role may not see of who holds the lock is said, not guessed", function()
 	local user, rest = (URI or t.skip "SYNCRUN_TEST_PG is not set"):match "^postgresql://([^:]+):[^@]+@(127%.0%.0%.1:.*)$"
 	if not user then t.skip "it takes passwords" end

@@ -9,7 +9,7 @@ at the n-th write to the ledger or the local database, and what was not flushed 
 int, term, deadline, and stop, which is each of them in turn: the run itself ends with its code (130, 143, 5), within so many seconds, with a partial
 report, and on record in a ledger that retry.lua goes on with. After each (or every so many): the next run ends with exit
 0, every system is as after the undisturbed run, no contact was sent twice but those of the batches in flight, no scratch
-file is left. loss: nobody stops the run; Postgres ends all connections, or restarts, so many times in it: the run itself
+file is left, and the proofs, the log of runs and the ledger agree. loss: nobody stops the run; Postgres ends all connections, or restarts, so many times in it: the run itself
 ends with exit 0, and every system is as after the undisturbed run. Ends with "N passed, N failed"."""
 
 import argparse
@@ -18,6 +18,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -32,6 +33,9 @@ SYNCRUN = os.path.abspath(os.environ.get("SYNCRUN", ROOT + "/build/syncrun"))
 WRITERS = 2  # batches in flight per system (flow/pass.lua)
 STOPS = {"int": 130, "term": 143, "deadline": 5}  # how a run is stopped, and its exit code
 SIGNALS = {"kill": signal.SIGKILL, "int": signal.SIGINT, "term": signal.SIGTERM}
+sys.path.insert(0, ROOT + "/tests/e2e/lib")
+import verifier  # noqa: E402 pylint: disable=wrong-import-position
+
 OWN = {"id", "createdAt", "updatedAt", "position", "searchVector"}  # of a person: Twenty's, not ours
 
 
@@ -279,6 +283,19 @@ class Torture:
                 problems.append("%d contacts were sent to %s again after an answer (%s)" % (n, system, status))
         return flying
 
+    def check_proofs(self, problems):
+        """Every proof, the log and its checkpoint hold, and each run of the ledger is in the log, in its order."""
+        state = self.ground.home + "/state"
+        try:
+            verifier.check_state(state)
+        except (verifier.Broken, OSError) as error:
+            problems.append("the proofs: %s" % error)
+            return
+        entries = re.findall(r"runs/([\w-]+)/", verifier.read(state + "/log").decode())
+        runs = [os.path.basename(folder) for folder, in self.ground.ledger("select folder from run order by id")]
+        if [run for run in entries if run in runs] != runs:
+            problems.append("the ledger's runs %s are not those of the log: %s" % (runs, entries))
+
     def lose(self, n):
         """One run in which connections are lost, every fifth time by a restart of the server."""
         g, problems = self.ground, []
@@ -349,6 +366,7 @@ class Torture:
         unverified = g.ledger("select system, state, count(*) from state where state <> 'verified' group by 1, 2")
         if unverified:
             problems.append("not verified in the ledger: %s" % unverified)
+        self.check_proofs(problems)
 
     def main(self):
         if self.options.how == "power":

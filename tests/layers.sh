@@ -64,6 +64,29 @@ c_rules() {
 		report "of src/io, src/data may know json, unicode, crypto and records; its reader of statements sqlite"
 }
 
+# A file's unit: its name; a header without a .c belongs to the unit that its name begins with (task_core.h: task).
+units() {
+	awk -v files="$(echo src/*/*.c)" '
+		BEGIN { n = split(files, list, " "); for (i = 1; i <= n; i++) has[list[i]] = 1 }
+		function unit(path) {
+			sub(/\.[ch]$/, "", path)
+			if (("src/" path ".c") in has) return path
+			short = path
+			sub(/_[a-z]*$/, "", short)
+			return (("src/" short ".c") in has) ? short : path
+		}
+		/^#include "/ {
+			split($2, quoted, "\"")
+			from = unit(substr(FILENAME, 5)); to = unit(quoted[2])
+			if (from != to && substr(from, 1, index(from, "/")) == substr(to, 1, index(to, "/"))) print from, to
+		}' src/*/*.[ch]
+}
+
+cycle_rules() {
+	[ -n "$(find src -name '*.[ch]' 2>/dev/null | head -n 1)" ] || return 0
+	units | tsort 2>&1 >/dev/null | sed -n 's/^tsort: \([a-z_]*\/[a-z_0-9]*\)$/src\/\1.h/p' | report "in a circle of includes within its layer"
+}
+
 lua_rules() {
 	grep -rnE '_syncrun([^a-zA-Z0-9_]|$)' lua scripts tests --include='*.lua' 2>/dev/null | grep -v '^lua/syncrun/' |
 		report "_syncrun is for lua/syncrun"
@@ -107,7 +130,7 @@ module_rules() {
 	done | report "no luaopen_syncrun_ function in src/bind"
 }
 
-found=$(c_rules; lua_rules; room_rules; opening_rules; module_rules)
+found=$(c_rules; cycle_rules; lua_rules; room_rules; opening_rules; module_rules)
 [ -n "$found" ] || exit 0
 printf '%s\n' "$found"
 exit 1

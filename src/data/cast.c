@@ -1,11 +1,12 @@
 // Casts of a plan: from one type's text form to another's. What does not fit is rejected, never bent; what is dear to
 // guess (a datetime's zone) has no cast.
+#include "data/cast.h"
+
 #include <math.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/civil.h"
-#include "data/step.h"
 #include "io/json.h"
 #include "io/unicode.h"
 
@@ -153,7 +154,7 @@ static bool cast_to_float(struct step_run *run, enum col_type from, struct cell 
 	return step_put(run, cell, text, json_double_text(value, text));
 }
 
-static step_cast *cast_from_text(enum col_type to)
+static cast_run *cast_from_text(enum col_type to)
 {
 	switch (to) {
 	case COL_DATE:
@@ -169,7 +170,7 @@ static step_cast *cast_from_text(enum col_type to)
 	}
 }
 
-static bool find_to_text(enum col_type from, step_cast **cast)
+static bool find_to_text(enum col_type from, cast_run **cast)
 {
 	if (from == COL_TIMESTAMP)
 		*cast = cast_timestamp_to_text;
@@ -183,13 +184,13 @@ static bool is_number(enum col_type type)
 	return type == COL_INT64 || type == COL_DECIMAL || type == COL_FLOAT64;
 }
 
-static bool find_between_numbers(enum col_type to, step_cast **cast)
+static bool find_between_numbers(enum col_type to, cast_run **cast)
 {
 	*cast = to == COL_INT64 ? cast_to_int64 : to == COL_FLOAT64 ? cast_to_float : cast_check;
 	return true;
 }
 
-bool cast_find(enum col_type from, enum col_type to, step_cast **cast)
+bool cast_find(enum col_type from, enum col_type to, cast_run **cast)
 {
 	*cast = NULL;
 	if (from == to || (from == COL_TEXT && to == COL_BYTES))

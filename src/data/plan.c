@@ -4,13 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/cast.h"
 #include "data/step.h"
 
 struct plan_column {
 	char *name;
 	enum col_type type, from_type;
 	int from; // column of the source, -1 for none
-	step_cast *cast;
+	cast_run *cast;
 	struct step *steps;
 	size_t nsteps;
 	uint64_t counts[FATE_COUNT]; // of the page mapped last

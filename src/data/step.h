@@ -4,8 +4,7 @@
 #define SYNCRUN_DATA_STEP_H
 
 #include "base/buf.h"
-#include "data/cast.h"
-#include "data/plan.h"
+#include "data/note.h"
 #include "data/rows.h"
 
 struct step_arg {
@@ -58,10 +57,5 @@ bool step_put(struct step_run *run, struct cell *cell, const void *bytes, size_t
 bool step_put_scratch(struct step_run *run, struct cell *cell);
 // Raise the cell's fate to this one, if it is worse.
 void step_mark(struct cell *cell, enum fate fate, enum plan_note note);
-
-// From one type to another (cast.c): NULL when there is no such cast or the text form is the same already.
-typedef bool step_cast(struct step_run *run, enum col_type from, struct cell *cell);
-// Is there a cast at all, and which function does it?
-bool cast_find(enum col_type from, enum col_type to, step_cast **cast);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "base/stop.h"
 #include "bind/signals.h"
-#include "host/host.h"
+#include "host/exits.h"
 #include "host/watchdog.h"
 #include "io/loop.h"
 

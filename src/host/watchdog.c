@@ -11,7 +11,7 @@
 
 #include "base/stop.h"
 #include "bind/task_core.h"
-#include "host/host.h"
+#include "host/exits.h"
 
 enum { TICK_NS = 500000000, PATIENCE = 3 }; // ticks: one and a half seconds
 

@@ -4,10 +4,7 @@
 
 #include <stdbool.h>
 
-#include "base/err.h"
-
-// text is malloc'ed and the callee's; NULL at the end of input (err is NULL), or when it cannot be read on.
-typedef void line_done(void *arg, char *text, const struct err *err);
+#include "io/line_plain.h"
 
 // Whether lines are asked for on a terminal, with the prompt.
 bool line_is_edited(void);

@@ -87,6 +87,13 @@ cycle_rules() {
 	units | tsort 2>&1 >/dev/null | sed -n 's/^tsort: \([a-z_]*\/[a-z_0-9]*\)$/src\/\1.h/p' | report "in a circle of includes within its layer"
 }
 
+# What Lua calls is named so: l_ (but for parameters, and the two that the task core lends).
+naming_rules() {
+	grep -nE 'lua_pushc(function|closure)\([A-Za-z]+, |^[^/]*\{"[A-Za-z_]+", [a-z]' $(files src/bind) /dev/null |
+		grep -vE ', (l_[a-z_0-9]+|close|gc|finish|task_(join|traceback))[,)}]' |
+		report "a function that Lua calls begins with l_"
+}
+
 lua_rules() {
 	grep -rnE '_syncrun([^a-zA-Z0-9_]|$)' lua scripts tests --include='*.lua' 2>/dev/null | grep -v '^lua/syncrun/' |
 		report "_syncrun is for lua/syncrun"
@@ -130,7 +137,7 @@ module_rules() {
 	done | report "no luaopen_syncrun_ function in src/bind"
 }
 
-found=$(c_rules; cycle_rules; lua_rules; room_rules; opening_rules; module_rules)
+found=$(c_rules; cycle_rules; naming_rules; lua_rules; room_rules; opening_rules; module_rules)
 [ -n "$found" ] || exit 0
 printf '%s\n' "$found"
 exit 1

@@ -12,7 +12,7 @@
 
 #define ERR_META "syncrun.error"
 
-static int error_tostring(lua_State *L)
+static int l_error_tostring(lua_State *L)
 {
 	lua_getfield(L, 1, "message");
 	if (!lua_isstring(L, -1)) {
@@ -25,7 +25,7 @@ static int error_tostring(lua_State *L)
 static void push_meta(lua_State *L)
 {
 	if (luaL_newmetatable(L, ERR_META)) {
-		lua_pushcfunction(L, error_tostring);
+		lua_pushcfunction(L, l_error_tostring);
 		lua_setfield(L, -2, "__tostring");
 	}
 }

@@ -141,7 +141,7 @@ static int l_ed25519_verify(lua_State *L)
 
 // ---- results of unknown length are built in a buffer that Lua owns
 
-static int buf_close(lua_State *L)
+static int l_buf_close(lua_State *L)
 {
 	buf_free(lua_touserdata(L, 1));
 	return 0;
@@ -278,7 +278,7 @@ static const luaL_Reg functions[] = {
 int luaopen_syncrun_crypto(lua_State *L)
 {
 	luaL_newmetatable(L, BUF_META);
-	lua_pushcfunction(L, buf_close);
+	lua_pushcfunction(L, l_buf_close);
 	lua_setfield(L, -2, "__close");
 	lua_pop(L, 1);
 	luaL_newlib(L, functions);

@@ -66,7 +66,7 @@ static int l_standard(lua_State *L)
 	return 1;
 }
 
-static int writer_write(lua_State *L)
+static int l_writer_write(lua_State *L)
 {
 	struct writer *w = luaL_checkudata(L, 1, WRITER_META);
 	size_t len;
@@ -83,7 +83,7 @@ static int writer_write(lua_State *L)
 	return 1;
 }
 
-static int writer_close(lua_State *L)
+static int l_writer_close(lua_State *L)
 {
 	struct writer *w = luaL_checkudata(L, 1, WRITER_META);
 	struct err err;
@@ -96,7 +96,7 @@ static int writer_close(lua_State *L)
 	return 0;
 }
 
-static int writer_gc(lua_State *L)
+static int l_writer_gc(lua_State *L)
 {
 	struct writer *w = luaL_checkudata(L, 1, WRITER_META);
 
@@ -284,8 +284,8 @@ static int l_source(lua_State *L)
 	return from_registry(L, "syncrun.embedded_source");
 }
 
-static const luaL_Reg writer_methods[] = {{"write", writer_write}, {"close", writer_close}, {NULL, NULL}};
-static const luaL_Reg writer_meta[] = {{"__gc", writer_gc}, {"__close", writer_gc}, {NULL, NULL}};
+static const luaL_Reg writer_methods[] = {{"write", l_writer_write}, {"close", l_writer_close}, {NULL, NULL}};
+static const luaL_Reg writer_meta[] = {{"__gc", l_writer_gc}, {"__close", l_writer_gc}, {NULL, NULL}};
 static const luaL_Reg functions[] = {
 	{"check", l_check},
 	{"create", l_create},

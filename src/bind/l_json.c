@@ -23,7 +23,7 @@
 
 // ---- memory that Lua collects
 
-static int buf_gc(lua_State *L)
+static int l_buf_gc(lua_State *L)
 {
 	buf_free(lua_touserdata(L, 1));
 	return 0;
@@ -35,7 +35,7 @@ struct buf *l_json_buf(lua_State *L)
 
 	*b = (struct buf){0};
 	if (luaL_newmetatable(L, BUF_META)) {
-		lua_pushcfunction(L, buf_gc);
+		lua_pushcfunction(L, l_buf_gc);
 		lua_setfield(L, -2, "__gc");
 	}
 	lua_setmetatable(L, -2);
@@ -52,13 +52,13 @@ static void push_spelled(lua_State *L, const char *text, size_t len, const char 
 	luaL_setmetatable(L, meta);
 }
 
-static int spelled_tostring(lua_State *L)
+static int l_spelled_tostring(lua_State *L)
 {
 	lua_pushlstring(L, lua_touserdata(L, 1), lua_rawlen(L, 1));
 	return 1;
 }
 
-static int spelled_eq(lua_State *L)
+static int l_spelled_eq(lua_State *L)
 {
 	size_t len = lua_rawlen(L, 1);
 	bool same = lua_type(L, 1) == LUA_TUSERDATA && lua_type(L, 2) == LUA_TUSERDATA && lua_rawlen(L, 2) == len &&
@@ -217,7 +217,7 @@ struct place {
 
 static void encode_value(lua_State *L, struct encoder *e, const struct place *place);
 
-static int encoder_gc(lua_State *L)
+static int l_encoder_gc(lua_State *L)
 {
 	struct encoder *e = lua_touserdata(L, 1);
 
@@ -477,7 +477,7 @@ static struct encoder *push_encoder(lua_State *L, struct buf *out, struct form f
 
 	*e = (struct encoder){.out = out, .pretty = form.pretty, .spell = form.spell};
 	if (luaL_newmetatable(L, ENCODER_META)) {
-		lua_pushcfunction(L, encoder_gc);
+		lua_pushcfunction(L, l_encoder_gc);
 		lua_setfield(L, -2, "__gc");
 	}
 	lua_setmetatable(L, -2);
@@ -673,9 +673,9 @@ static int l_is_array(lua_State *L)
 static void open_spelled(lua_State *L, const char *meta)
 {
 	luaL_newmetatable(L, meta);
-	lua_pushcfunction(L, spelled_tostring);
+	lua_pushcfunction(L, l_spelled_tostring);
 	lua_setfield(L, -2, "__tostring");
-	lua_pushcfunction(L, spelled_eq);
+	lua_pushcfunction(L, l_spelled_eq);
 	lua_setfield(L, -2, "__eq");
 	lua_pop(L, 1);
 }

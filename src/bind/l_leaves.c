@@ -48,7 +48,7 @@ static int l_memo(lua_State *L)
 	return *slot != NULL ? 1 : err_raise(L, &err);
 }
 
-static int memo_gc(lua_State *L)
+static int l_memo_gc(lua_State *L)
 {
 	struct leaf_memo **slot = luaL_checkudata(L, 1, MEMO_META);
 
@@ -58,7 +58,7 @@ static int memo_gc(lua_State *L)
 }
 
 // memo:see(page, schema of a text and a bytes column) -> a page of each row's key and short digest
-static int memo_see(lua_State *L)
+static int l_memo_see(lua_State *L)
 {
 	struct leaf_memo *memo = check_memo(L, 1);
 	const struct rows *page = l_rows_check(L, 2);
@@ -75,7 +75,7 @@ static int memo_see(lua_State *L)
 }
 
 // memo:seal{number, ...}: the rows that are not synced, from 1, rising
-static int memo_seal(lua_State *L)
+static int l_memo_seal(lua_State *L)
 {
 	struct leaf_memo *memo = check_memo(L, 1);
 	uint64_t *bad;
@@ -94,7 +94,7 @@ static int memo_seal(lua_State *L)
 	return leaf_memo_seal(memo, bad, n, &err) ? 0 : err_raise(L, &err);
 }
 
-static int memo_forget(lua_State *L)
+static int l_memo_forget(lua_State *L)
 {
 	struct err err;
 
@@ -117,7 +117,7 @@ static int l_new(lua_State *L)
 	return *slot != NULL ? 1 : err_raise(L, &err);
 }
 
-static int leaves_gc(lua_State *L)
+static int l_leaves_gc(lua_State *L)
 {
 	struct leaves **slot = luaL_checkudata(L, 1, LEAVES_META);
 
@@ -266,19 +266,19 @@ static const luaL_Reg methods[] = {
 	{"revised", l_revised},
 	{"write", l_write},
 	{"step", l_step},
-	{"close", leaves_gc},
+	{"close", l_leaves_gc},
 	{NULL, NULL},
 };
 
 static const luaL_Reg memo_methods[] = {
-	{"see", memo_see},
-	{"seal", memo_seal},
-	{"forget", memo_forget},
-	{"close", memo_gc},
+	{"see", l_memo_see},
+	{"seal", l_memo_seal},
+	{"forget", l_memo_forget},
+	{"close", l_memo_gc},
 	{NULL, NULL},
 };
-static const luaL_Reg leaves_meta[] = {{"__gc", leaves_gc}, {"__close", leaves_gc}, {NULL, NULL}};
-static const luaL_Reg memo_meta[] = {{"__gc", memo_gc}, {"__close", memo_gc}, {NULL, NULL}};
+static const luaL_Reg leaves_meta[] = {{"__gc", l_leaves_gc}, {"__close", l_leaves_gc}, {NULL, NULL}};
+static const luaL_Reg memo_meta[] = {{"__gc", l_memo_gc}, {"__close", l_memo_gc}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"memo", l_memo}, {"new", l_new}, {NULL, NULL}};
 
 static void open_meta(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *list)

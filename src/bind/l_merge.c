@@ -17,7 +17,7 @@ static struct merge *merge_check(lua_State *L)
 }
 
 // new(expected_schema, actual_schema, key)
-static int merge_make(lua_State *L)
+static int l_merge_make(lua_State *L)
 {
 	struct schema *expected = l_schema_check(L, 1), *actual = l_schema_check(L, 2);
 	const char *key = luaL_checkstring(L, 3);
@@ -30,7 +30,7 @@ static int merge_make(lua_State *L)
 	return *slot != NULL ? 1 : err_raise(L, &err);
 }
 
-static int merge_gc(lua_State *L)
+static int l_merge_gc(lua_State *L)
 {
 	struct merge **slot = luaL_checkudata(L, 1, MERGE_META);
 
@@ -49,12 +49,12 @@ static int feed(lua_State *L, enum merge_side side)
 	return 0;
 }
 
-static int merge_expected(lua_State *L)
+static int l_merge_expected(lua_State *L)
 {
 	return feed(L, MERGE_EXPECTED);
 }
 
-static int merge_actual(lua_State *L)
+static int l_merge_actual(lua_State *L)
 {
 	return feed(L, MERGE_ACTUAL);
 }
@@ -104,7 +104,7 @@ static void push_side(lua_State *L, const struct merge_list *list, enum merge_si
 }
 
 // merger:take(): what the steps since the last take found. Forgotten only once it is all in Lua's hands.
-static int merge_take(lua_State *L)
+static int l_merge_take(lua_State *L)
 {
 	struct merge *m = merge_check(L);
 	const struct merge_found *found = merge_found(m);
@@ -125,22 +125,22 @@ static int merge_take(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-	{"expected", merge_expected},
-	{"actual", merge_actual},
+	{"expected", l_merge_expected},
+	{"actual", l_merge_actual},
 	{"step", l_merge_step},
-	{"take", merge_take},
+	{"take", l_merge_take},
 	{NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {
-	{"new", merge_make},
+	{"new", l_merge_make},
 	{NULL, NULL},
 };
 
 int luaopen_syncrun_merge(lua_State *L)
 {
 	luaL_newmetatable(L, MERGE_META);
-	lua_pushcfunction(L, merge_gc);
+	lua_pushcfunction(L, l_merge_gc);
 	lua_setfield(L, -2, "__gc");
 	lua_pushliteral(L, MERGE_META);
 	lua_setfield(L, -2, "__metatable");

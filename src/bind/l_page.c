@@ -347,7 +347,7 @@ static int l_encode(lua_State *L)
 
 enum { UP_ENCODER = 1, UP_ROWS, UP_NEXT, UP_MAX_ROWS, UP_MAX_BYTES };
 
-static int next_batch(lua_State *L)
+static int l_next_batch(lua_State *L)
 {
 	struct encoder *encoder = check_encoder(L, lua_upvalueindex(UP_ENCODER));
 	struct rows *rows = l_rows_check(L, lua_upvalueindex(UP_ROWS));
@@ -385,7 +385,7 @@ static int l_batches(lua_State *L)
 	lua_pushinteger(L, 0);
 	lua_pushinteger(L, max_rows);
 	lua_pushinteger(L, max_bytes);
-	lua_pushcclosure(L, next_batch, UP_MAX_BYTES);
+	lua_pushcclosure(L, l_next_batch, UP_MAX_BYTES);
 	return 1;
 }
 

@@ -86,7 +86,7 @@ static void add_column(lua_State *L, struct plan *plan)
 }
 
 // new(schema, {column, ...})
-static int plan_make(lua_State *L)
+static int l_plan_make(lua_State *L)
 {
 	struct schema *schema = l_schema_check(L, 1);
 	struct plan **slot;
@@ -110,7 +110,7 @@ static int plan_make(lua_State *L)
 	return plan_seal(*slot, &err) ? 1 : err_raise(L, &err);
 }
 
-static int plan_gc(lua_State *L)
+static int l_plan_gc(lua_State *L)
 {
 	struct plan **slot = luaL_checkudata(L, 1, PLAN_META);
 
@@ -173,14 +173,14 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg functions[] = {
-	{"new", plan_make},
+	{"new", l_plan_make},
 	{NULL, NULL},
 };
 
 int luaopen_syncrun_plan(lua_State *L)
 {
 	luaL_newmetatable(L, PLAN_META);
-	lua_pushcfunction(L, plan_gc);
+	lua_pushcfunction(L, l_plan_gc);
 	lua_setfield(L, -2, "__gc");
 	lua_pushliteral(L, PLAN_META);
 	lua_setfield(L, -2, "__metatable");

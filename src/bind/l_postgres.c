@@ -149,7 +149,7 @@ static struct handle *check(lua_State *L)
 	return h;
 }
 
-static int handle_gc(lua_State *L)
+static int l_handle_gc(lua_State *L)
 {
 	struct handle *h = luaL_checkudata(L, 1, HANDLE_META);
 
@@ -161,7 +161,7 @@ static int handle_gc(lua_State *L)
 	return 0;
 }
 
-static int handle_close(lua_State *L)
+static int l_handle_close(lua_State *L)
 {
 	struct handle *h = luaL_checkudata(L, 1, HANDLE_META);
 	struct err err;
@@ -177,7 +177,7 @@ static int handle_close(lua_State *L)
 	return 0;
 }
 
-static int handle_status(lua_State *L)
+static int l_handle_status(lua_State *L)
 {
 	const struct handle *h = check(L);
 
@@ -186,14 +186,14 @@ static int handle_status(lua_State *L)
 }
 
 // handle:is_exposed() -> boolean: to another machine without TLS
-static int handle_is_exposed(lua_State *L)
+static int l_handle_is_exposed(lua_State *L)
 {
 	lua_pushboolean(L, pg_is_exposed(check(L)->pg));
 	return 1;
 }
 
 // handle:silence() -> seconds since the server last stirred in what is waited for; nothing when nothing is
-static int handle_silence(lua_State *L)
+static int l_handle_silence(lua_State *L)
 {
 	const struct handle *h = check(L);
 	int64_t since;
@@ -206,14 +206,14 @@ static int handle_silence(lua_State *L)
 }
 
 // handle:backend() -> the number of the server's process
-static int handle_backend(lua_State *L)
+static int l_handle_backend(lua_State *L)
 {
 	lua_pushinteger(L, pg_backend(check(L)->pg));
 	return 1;
 }
 
 // handle:literal(text) -> SQL literal
-static int handle_literal(lua_State *L)
+static int l_handle_literal(lua_State *L)
 {
 	struct handle *h = check(L);
 	size_t len;
@@ -790,12 +790,12 @@ int luaopen_syncrun_postgres(lua_State *L)
 {
 	static const luaL_Reg functions[] = {{"connect", l_connect}, {"bytes", l_pg_bytes}, {"text_array", l_pg_text_array},
 		{"check_columns", l_check_columns}, {"describe", l_describe}, {"is_meant", l_is_meant}, {NULL, NULL}};
-	static const luaL_Reg methods[] = {{"close", handle_close}, {"status", handle_status},
-		{"is_exposed", handle_is_exposed}, {"silence", handle_silence}, {"backend", handle_backend},
-		{"literal", handle_literal}, {"query", l_query}, {"script", l_script}, {"pipeline", l_pipeline},
+	static const luaL_Reg methods[] = {{"close", l_handle_close}, {"status", l_handle_status},
+		{"is_exposed", l_handle_is_exposed}, {"silence", l_handle_silence}, {"backend", l_handle_backend},
+		{"literal", l_handle_literal}, {"query", l_query}, {"script", l_script}, {"pipeline", l_pipeline},
 		{"write_rows", l_write_rows}, {"stream", l_stream}, {"next_row", l_next_row}, {"skip", l_skip},
 		{"copy_begin", l_copy_begin}, {"copy_put", l_copy_put}, {"copy_end", l_copy_end}, {"copy_get", l_copy_get},
-		{"copy_page", l_copy_page}, {"__gc", handle_gc}, {"__close", handle_close}, {NULL, NULL}};
+		{"copy_page", l_copy_page}, {"__gc", l_handle_gc}, {"__close", l_handle_close}, {NULL, NULL}};
 
 	if (luaL_newmetatable(L, HANDLE_META)) {
 		luaL_setfuncs(L, methods, 0);

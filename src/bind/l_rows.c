@@ -82,7 +82,7 @@ static void push_schema(lua_State *L, struct schema *schema)
 	*slot = schema_ref(schema);
 }
 
-static int schema_gc(lua_State *L)
+static int l_schema_gc(lua_State *L)
 {
 	struct schema **slot = luaL_checkudata(L, 1, SCHEMA_META);
 
@@ -91,7 +91,7 @@ static int schema_gc(lua_State *L)
 	return 0;
 }
 
-static int rows_gc(lua_State *L)
+static int l_rows_gc(lua_State *L)
 {
 	struct rows **slot = luaL_checkudata(L, 1, ROWS_META);
 
@@ -171,7 +171,7 @@ static const char *pair_text(lua_State *L, int i, size_t column)
 }
 
 // rows.schema{ {name, type}, ... }
-static int schema_make(lua_State *L)
+static int l_schema_make(lua_State *L)
 {
 	struct schema_spec spec;
 	size_t n;
@@ -193,7 +193,7 @@ static int schema_make(lua_State *L)
 }
 
 // schema:select{name, ...}
-static int schema_select(lua_State *L)
+static int l_schema_select(lua_State *L)
 {
 	const struct schema *schema = l_schema_check(L, 1);
 	struct schema_spec spec;
@@ -214,13 +214,13 @@ static int schema_select(lua_State *L)
 	return push_new_schema(L, n, &spec);
 }
 
-static int schema_len(lua_State *L)
+static int l_schema_len(lua_State *L)
 {
 	lua_pushinteger(L, (lua_Integer)l_schema_check(L, 1)->ncols);
 	return 1;
 }
 
-static int schema_names(lua_State *L)
+static int l_schema_names(lua_State *L)
 {
 	const struct schema *schema = l_schema_check(L, 1);
 
@@ -240,7 +240,7 @@ static int find_column(lua_State *L)
 	return schema_find_n(l_schema_check(L, 1), name, len);
 }
 
-static int schema_type(lua_State *L)
+static int l_schema_type(lua_State *L)
 {
 	int c = find_column(L);
 
@@ -251,7 +251,7 @@ static int schema_type(lua_State *L)
 	return 1;
 }
 
-static int schema_index(lua_State *L)
+static int l_schema_index(lua_State *L)
 {
 	int c = find_column(L);
 
@@ -262,7 +262,7 @@ static int schema_index(lua_State *L)
 	return 1;
 }
 
-static int schema_eq(lua_State *L)
+static int l_schema_eq(lua_State *L)
 {
 	lua_pushboolean(L, schema_equal(l_schema_check(L, 1), l_schema_check(L, 2)));
 	return 1;
@@ -293,7 +293,7 @@ static void push_view(lua_State *L, int index, size_t i)
 }
 
 // row:text(name)
-static int row_text(lua_State *L)
+static int l_row_text(lua_State *L)
 {
 	const struct row_view *view = view_check(L);
 
@@ -302,7 +302,7 @@ static int row_text(lua_State *L)
 }
 
 // Columns come first; a column called "text" hides the method.
-static int row_index(lua_State *L)
+static int l_row_index(lua_State *L)
 {
 	const struct row_view *view = view_check(L);
 	const struct rows *rows = *view->slot;
@@ -313,18 +313,18 @@ static int row_index(lua_State *L)
 	if (c >= 0)
 		l_cell_push(L, rows->schema->cols[c].type, &rows_at(rows, view->i)[c]);
 	else if (strcmp(name, "text") == 0)
-		lua_pushcfunction(L, row_text);
+		lua_pushcfunction(L, l_row_text);
 	else
 		return err_raisef(L, ERR_USAGE, "unknown field '%s' (not a column of these rows)", name);
 	return 1;
 }
 
-static int row_newindex(lua_State *L)
+static int l_row_newindex(lua_State *L)
 {
 	return err_raisef(L, ERR_USAGE, "a row view cannot be written (use rows:set(i, name, value))");
 }
 
-static int row_next(lua_State *L)
+static int l_row_next(lua_State *L)
 {
 	const struct row_view *view = view_check(L);
 	const struct schema *schema = (*view->slot)->schema;
@@ -338,10 +338,10 @@ static int row_next(lua_State *L)
 }
 
 // pairs(row): all columns in the schema's order, NULL ones too (their value is nil).
-static int row_pairs(lua_State *L)
+static int l_row_pairs(lua_State *L)
 {
 	view_check(L);
-	lua_pushcfunction(L, row_next);
+	lua_pushcfunction(L, l_row_next);
 	lua_pushvalue(L, 1);
 	lua_pushnil(L);
 	return 3;
@@ -349,7 +349,7 @@ static int row_pairs(lua_State *L)
 
 // ---- pages
 
-static int rows_make(lua_State *L)
+static int l_rows_make(lua_State *L)
 {
 	struct schema *schema = l_schema_check(L, 1);
 	struct rows **slot = l_rows_slot(L);
@@ -359,14 +359,14 @@ static int rows_make(lua_State *L)
 	return *slot != NULL ? 1 : err_raise(L, &err);
 }
 
-static int rows_len(lua_State *L)
+static int l_rows_len(lua_State *L)
 {
 	lua_pushinteger(L, (lua_Integer)l_rows_check(L, 1)->n);
 	return 1;
 }
 
 // rows[i] is a view; all else is looked up in the methods (upvalue 1).
-static int rows_index(lua_State *L)
+static int l_rows_index(lua_State *L)
 {
 	if (lua_type(L, 2) == LUA_TNUMBER) {
 		push_view(L, 1, check_row(L, 2, l_rows_check(L, 1)));
@@ -378,7 +378,7 @@ static int rows_index(lua_State *L)
 	return 1;
 }
 
-static int rows_each_next(lua_State *L)
+static int l_rows_each_next(lua_State *L)
 {
 	struct rows *rows = l_rows_check(L, 1);
 	lua_Integer i = luaL_checkinteger(L, 2);
@@ -391,10 +391,10 @@ static int rows_each_next(lua_State *L)
 }
 
 // for i, row in rows:each()
-static int rows_each(lua_State *L)
+static int l_rows_each(lua_State *L)
 {
 	l_rows_check(L, 1);
-	lua_pushcfunction(L, rows_each_next);
+	lua_pushcfunction(L, l_rows_each_next);
 	lua_pushvalue(L, 1);
 	lua_pushinteger(L, 0);
 	return 3;
@@ -418,7 +418,7 @@ static void fill_row(lua_State *L, struct rows *rows)
 }
 
 // rows:add{field = value, ...}
-static int rows_l_add(lua_State *L)
+static int l_rows_add(lua_State *L)
 {
 	struct rows *rows = l_rows_check(L, 1);
 	struct err err;
@@ -432,7 +432,7 @@ static int rows_l_add(lua_State *L)
 }
 
 // rows:append(other, i)
-static int rows_l_append(lua_State *L)
+static int l_rows_append(lua_State *L)
 {
 	struct rows *rows = l_rows_check(L, 1);
 	struct rows *other = l_rows_check(L, 2);
@@ -457,7 +457,7 @@ static int push_picked(lua_State *L, struct rows *from, const size_t *indices, s
 }
 
 // rows:pick{i, ...}
-static int rows_l_pick(lua_State *L)
+static int l_rows_pick(lua_State *L)
 {
 	struct rows *rows = l_rows_check(L, 1);
 	size_t *indices;
@@ -475,7 +475,7 @@ static int rows_l_pick(lua_State *L)
 }
 
 // rows:slice(from [, to]); from > to is no rows.
-static int rows_l_slice(lua_State *L)
+static int l_rows_slice(lua_State *L)
 {
 	struct rows *rows = l_rows_check(L, 1);
 	lua_Integer from = luaL_checkinteger(L, 2), to = luaL_optinteger(L, 3, (lua_Integer)rows->n);
@@ -493,7 +493,7 @@ static int rows_l_slice(lua_State *L)
 }
 
 // rows:get(i, name)
-static int rows_get(lua_State *L)
+static int l_rows_get(lua_State *L)
 {
 	struct rows *rows = l_rows_check(L, 1);
 	size_t c;
@@ -504,7 +504,7 @@ static int rows_get(lua_State *L)
 }
 
 // rows:set(i, name, value): the cell's fate becomes exact.
-static int rows_l_set(lua_State *L)
+static int l_rows_set(lua_State *L)
 {
 	struct rows *rows = l_rows_check(L, 1);
 	size_t c;
@@ -515,7 +515,7 @@ static int rows_l_set(lua_State *L)
 	return 0;
 }
 
-static int rows_text(lua_State *L)
+static int l_rows_text(lua_State *L)
 {
 	size_t c;
 
@@ -523,7 +523,7 @@ static int rows_text(lua_State *L)
 	return 1;
 }
 
-static int rows_is_null(lua_State *L)
+static int l_rows_is_null(lua_State *L)
 {
 	size_t c;
 
@@ -531,13 +531,13 @@ static int rows_is_null(lua_State *L)
 	return 1;
 }
 
-static int rows_l_bytes(lua_State *L)
+static int l_rows_bytes(lua_State *L)
 {
 	lua_pushinteger(L, (lua_Integer)rows_bytes(l_rows_check(L, 1)));
 	return 1;
 }
 
-static int rows_schema(lua_State *L)
+static int l_rows_schema(lua_State *L)
 {
 	push_schema(L, l_rows_check(L, 1)->schema);
 	return 1;
@@ -555,7 +555,7 @@ static enum fate worst_fate(const struct rows *rows, size_t i)
 	return worst;
 }
 
-static int rows_worst(lua_State *L)
+static int l_rows_worst(lua_State *L)
 {
 	struct rows *rows = l_rows_check(L, 1);
 
@@ -572,7 +572,7 @@ static struct canon *canon_of(lua_State *L)
 	return canon;
 }
 
-static int canon_gc(lua_State *L)
+static int l_canon_gc(lua_State *L)
 {
 	canon_free(luaL_checkudata(L, 1, CANON_META));
 	return 0;
@@ -597,7 +597,7 @@ static void push_fate(lua_State *L, struct buf *scratch, const struct column *co
 }
 
 // rows:fates(i): the cells that are not exact, or nil.
-static int rows_fates(lua_State *L)
+static int l_rows_fates(lua_State *L)
 {
 	struct rows *rows = l_rows_check(L, 1);
 	size_t i = check_row(L, 2, rows);
@@ -679,7 +679,7 @@ static bool listed_equal(lua_State *L, const struct couple *couple)
 }
 
 // rows.equal(a, i, b, j [, {column, ...}])
-static int rows_equal(lua_State *L)
+static int l_rows_equal(lua_State *L)
 {
 	struct couple couple = check_couple(L);
 
@@ -688,7 +688,7 @@ static int rows_equal(lua_State *L)
 }
 
 // rows.diff(a, i, b, j): names of the columns that differ.
-static int rows_diff(lua_State *L)
+static int l_rows_diff(lua_State *L)
 {
 	struct couple couple = check_couple(L);
 	lua_Integer n = 0;
@@ -704,7 +704,7 @@ static int rows_diff(lua_State *L)
 }
 
 // rows.canon(rows, i, name): canonical bytes, nil for NULL.
-static int rows_canon(lua_State *L)
+static int l_rows_canon(lua_State *L)
 {
 	struct rows *rows = l_rows_check(L, 1);
 	size_t c;
@@ -721,7 +721,7 @@ static int rows_canon(lua_State *L)
 }
 
 // rows.digest(rows, i): 32 raw bytes.
-static int rows_digest(lua_State *L)
+static int l_rows_digest(lua_State *L)
 {
 	struct rows *rows = l_rows_check(L, 1);
 	size_t i = check_row(L, 2, rows);
@@ -735,7 +735,7 @@ static int rows_digest(lua_State *L)
 }
 
 // rows.digests(rows, key, schema of a text and a bytes column): a page of each row's key and short digest.
-static int rows_digests(lua_State *L)
+static int l_rows_digests(lua_State *L)
 {
 	struct rows *from = l_rows_check(L, 1), **slot;
 	size_t key = check_column(L, 2, from->schema);
@@ -753,52 +753,52 @@ static int rows_digests(lua_State *L)
 // ---- the module
 
 static const luaL_Reg schema_methods[] = {
-	{"names", schema_names},
-	{"type", schema_type},
-	{"select", schema_select},
-	{"index", schema_index},
+	{"names", l_schema_names},
+	{"type", l_schema_type},
+	{"select", l_schema_select},
+	{"index", l_schema_index},
 	{NULL, NULL},
 };
 
 static const luaL_Reg schema_meta[] = {
-	{"__gc", schema_gc},
-	{"__len", schema_len},
-	{"__eq", schema_eq},
+	{"__gc", l_schema_gc},
+	{"__len", l_schema_len},
+	{"__eq", l_schema_eq},
 	{NULL, NULL},
 };
 
 static const luaL_Reg rows_methods[] = {
-	{"each", rows_each},
-	{"add", rows_l_add},
-	{"append", rows_l_append},
-	{"pick", rows_l_pick},
-	{"slice", rows_l_slice},
-	{"get", rows_get},
-	{"set", rows_l_set},
-	{"text", rows_text},
-	{"is_null", rows_is_null},
-	{"bytes", rows_l_bytes},
-	{"schema", rows_schema},
-	{"worst", rows_worst},
-	{"fates", rows_fates},
+	{"each", l_rows_each},
+	{"add", l_rows_add},
+	{"append", l_rows_append},
+	{"pick", l_rows_pick},
+	{"slice", l_rows_slice},
+	{"get", l_rows_get},
+	{"set", l_rows_set},
+	{"text", l_rows_text},
+	{"is_null", l_rows_is_null},
+	{"bytes", l_rows_bytes},
+	{"schema", l_rows_schema},
+	{"worst", l_rows_worst},
+	{"fates", l_rows_fates},
 	{NULL, NULL},
 };
 
 static const luaL_Reg rows_meta[] = {
-	{"__gc", rows_gc},
-	{"__len", rows_len},
+	{"__gc", l_rows_gc},
+	{"__len", l_rows_len},
 	{NULL, NULL},
 };
 
 static const luaL_Reg row_meta[] = {
-	{"__index", row_index},
-	{"__newindex", row_newindex},
-	{"__pairs", row_pairs},
+	{"__index", l_row_index},
+	{"__newindex", l_row_newindex},
+	{"__pairs", l_row_pairs},
 	{NULL, NULL},
 };
 
 // is_form(type, text): whether the text is a value of the type as cells hold it
-static int rows_is_form(lua_State *L)
+static int l_rows_is_form(lua_State *L)
 {
 	enum col_type type = col_type_of(luaL_checkstring(L, 1));
 	size_t len;
@@ -810,14 +810,14 @@ static int rows_is_form(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-	{"schema", schema_make},
-	{"is_form", rows_is_form},
-	{"new", rows_make},
-	{"equal", rows_equal},
-	{"diff", rows_diff},
-	{"canon", rows_canon},
-	{"digest", rows_digest},
-	{"digests", rows_digests},
+	{"schema", l_schema_make},
+	{"is_form", l_rows_is_form},
+	{"new", l_rows_make},
+	{"equal", l_rows_equal},
+	{"diff", l_rows_diff},
+	{"canon", l_rows_canon},
+	{"digest", l_rows_digest},
+	{"digests", l_rows_digests},
 	{NULL, NULL},
 };
 
@@ -838,7 +838,7 @@ static void open_meta(lua_State *L)
 	lua_setfield(L, -2, "__index");
 	new_meta(L, ROW_META, row_meta);
 	luaL_newmetatable(L, CANON_META);
-	lua_pushcfunction(L, canon_gc);
+	lua_pushcfunction(L, l_canon_gc);
 	lua_setfield(L, -2, "__gc");
 	lua_pop(L, 3);
 }
@@ -855,7 +855,7 @@ int luaopen_syncrun_rows(lua_State *L)
 	luaL_newlibtable(L, rows_methods);
 	lua_pushvalue(L, -3);
 	luaL_setfuncs(L, rows_methods, 1);
-	lua_pushcclosure(L, rows_index, 1);
+	lua_pushcclosure(L, l_rows_index, 1);
 	lua_setfield(L, -2, "__index");
 	lua_pop(L, 1);
 	luaL_newlibtable(L, functions);

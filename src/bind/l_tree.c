@@ -60,7 +60,7 @@ static struct source *push_source(lua_State *L, int len_index)
 }
 
 // of(bytes, len) -> leaves
-static int tree_of(lua_State *L)
+static int l_tree_of(lua_State *L)
 {
 	size_t size;
 	const char *bytes = luaL_checklstring(L, 1, &size);
@@ -75,7 +75,7 @@ static int tree_of(lua_State *L)
 }
 
 // open(path, len) -> leaves
-static int tree_open(lua_State *L)
+static int l_tree_open(lua_State *L)
 {
 	const char *path = l_path_check(L, 1);
 	struct source *source = push_source(L, 2);
@@ -88,7 +88,7 @@ static int tree_open(lua_State *L)
 	return 1;
 }
 
-static int source_close(lua_State *L)
+static int l_source_close(lua_State *L)
 {
 	struct source *source = luaL_checkudata(L, 1, LEAVES_META);
 
@@ -98,7 +98,7 @@ static int source_close(lua_State *L)
 	return 0;
 }
 
-static int source_len(lua_State *L)
+static int l_source_len(lua_State *L)
 {
 	lua_pushinteger(L, (lua_Integer)check_source(L, 1)->n);
 	return 1;
@@ -121,7 +121,7 @@ static uint64_t check_index(lua_State *L, int index, const struct source *source
 }
 
 // leaves:at(i) -> the leaf's bytes
-static int source_get(lua_State *L)
+static int l_source_get(lua_State *L)
 {
 	struct source *source = check_source(L, 1);
 	const void *leaf;
@@ -136,7 +136,7 @@ static int source_get(lua_State *L)
 
 // leaves:find(bytes) -> the first of the leaves, which rise, that is not below these bytes; the number of leaves if
 // there is none
-static int source_find(lua_State *L)
+static int l_source_find(lua_State *L)
 {
 	struct source *source = check_source(L, 1);
 	size_t size;
@@ -169,7 +169,7 @@ static int push_hash(lua_State *L, const unsigned char *hash)
 
 // ---- proofs of unknown length are made in a buffer that Lua owns
 
-static int proof_close(lua_State *L)
+static int l_proof_close(lua_State *L)
 {
 	buf_free(luaL_checkudata(L, 1, PROOF_META));
 	return 0;
@@ -192,7 +192,7 @@ static int push_result(lua_State *L, const struct buf *proof)
 }
 
 // leaves:inclusion(i) -> PATH(i, D[n])
-static int source_inclusion(lua_State *L)
+static int l_source_inclusion(lua_State *L)
 {
 	struct source *source = check_source(L, 1);
 	struct tree_leaves leaves = leaves_of(source);
@@ -204,7 +204,7 @@ static int source_inclusion(lua_State *L)
 }
 
 // leaves:consistency(old) -> PROOF(old, D[n])
-static int source_consistency(lua_State *L)
+static int l_source_consistency(lua_State *L)
 {
 	struct source *source = check_source(L, 1);
 	struct tree_leaves leaves = leaves_of(source);
@@ -216,7 +216,7 @@ static int source_consistency(lua_State *L)
 }
 
 // leaves:range(from, to) -> what is needed beside the leaves from..to-1
-static int source_range(lua_State *L)
+static int l_source_range(lua_State *L)
 {
 	struct source *source = check_source(L, 1);
 	struct tree_leaves leaves = leaves_of(source);
@@ -231,7 +231,7 @@ static int source_range(lua_State *L)
 // ---- growing trees
 
 // grower() -> a tree without leaves
-static int tree_grower(lua_State *L)
+static int l_tree_grower(lua_State *L)
 {
 	struct tree *tree = lua_newuserdatauv(L, sizeof *tree, 0);
 
@@ -241,7 +241,7 @@ static int tree_grower(lua_State *L)
 }
 
 // grower:add(leaf)
-static int grower_add(lua_State *L)
+static int l_grower_add(lua_State *L)
 {
 	struct tree *tree = luaL_checkudata(L, 1, GROWER_META);
 	size_t len;
@@ -252,7 +252,7 @@ static int grower_add(lua_State *L)
 }
 
 // grower:take(leaves, from, to): the leaves from..to-1
-static int grower_take(lua_State *L)
+static int l_grower_take(lua_State *L)
 {
 	struct tree *tree = luaL_checkudata(L, 1, GROWER_META);
 	struct source *source = check_source(L, 2);
@@ -269,7 +269,7 @@ static int grower_take(lua_State *L)
 	return 0;
 }
 
-static int grower_root(lua_State *L)
+static int l_grower_root(lua_State *L)
 {
 	unsigned char root[TREE_HASH];
 	struct err err;
@@ -277,7 +277,7 @@ static int grower_root(lua_State *L)
 	return tree_root(luaL_checkudata(L, 1, GROWER_META), root, &err) ? push_hash(L, root) : err_raise(L, &err);
 }
 
-static int grower_len(lua_State *L)
+static int l_grower_len(lua_State *L)
 {
 	lua_pushinteger(L, (lua_Integer)((const struct tree *)luaL_checkudata(L, 1, GROWER_META))->size);
 	return 1;
@@ -320,7 +320,7 @@ static int push_verdict(lua_State *L, bool ok, bool good, const struct err *err)
 }
 
 // check_inclusion(leaf, i, size, proof, root)
-static int check_inclusion(lua_State *L)
+static int l_check_inclusion(lua_State *L)
 {
 	size_t len;
 	const char *leaf = luaL_checklstring(L, 1, &len);
@@ -335,7 +335,7 @@ static int check_inclusion(lua_State *L)
 }
 
 // check_consistency(old, old_root, size, root, proof)
-static int check_consistency(lua_State *L)
+static int l_check_consistency(lua_State *L)
 {
 	uint64_t old = any_number(L, 1), size = any_number(L, 3);
 	const unsigned char *old_root = any_hash(L, 2), *root = any_hash(L, 4);
@@ -349,7 +349,7 @@ static int check_consistency(lua_State *L)
 }
 
 // check_range(bytes, len, from, size, proof, root): bytes are the leaves from `from` on
-static int check_range(lua_State *L)
+static int l_check_range(lua_State *L)
 {
 	size_t bytes_len;
 	const char *bytes = luaL_checklstring(L, 1, &bytes_len);
@@ -369,39 +369,39 @@ static int check_range(lua_State *L)
 // ---- the module
 
 static const luaL_Reg source_methods[] = {
-	{"at", source_get},
-	{"find", source_find},
-	{"inclusion", source_inclusion},
-	{"consistency", source_consistency},
-	{"range", source_range},
-	{"close", source_close},
+	{"at", l_source_get},
+	{"find", l_source_find},
+	{"inclusion", l_source_inclusion},
+	{"consistency", l_source_consistency},
+	{"range", l_source_range},
+	{"close", l_source_close},
 	{NULL, NULL},
 };
 
 static const luaL_Reg source_meta[] = {
-	{"__len", source_len},
-	{"__gc", source_close},
-	{"__close", source_close},
+	{"__len", l_source_len},
+	{"__gc", l_source_close},
+	{"__close", l_source_close},
 	{NULL, NULL},
 };
 
 static const luaL_Reg grower_methods[] = {
-	{"add", grower_add},
-	{"take", grower_take},
-	{"root", grower_root},
+	{"add", l_grower_add},
+	{"take", l_grower_take},
+	{"root", l_grower_root},
 	{NULL, NULL},
 };
 
-static const luaL_Reg grower_meta[] = {{"__len", grower_len}, {NULL, NULL}};
-static const luaL_Reg proof_meta[] = {{"__close", proof_close}, {"__gc", proof_close}, {NULL, NULL}};
+static const luaL_Reg grower_meta[] = {{"__len", l_grower_len}, {NULL, NULL}};
+static const luaL_Reg proof_meta[] = {{"__close", l_proof_close}, {"__gc", l_proof_close}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
-	{"of", tree_of},
-	{"open", tree_open},
-	{"grower", tree_grower},
-	{"check_inclusion", check_inclusion},
-	{"check_consistency", check_consistency},
-	{"check_range", check_range},
+	{"of", l_tree_of},
+	{"open", l_tree_open},
+	{"grower", l_tree_grower},
+	{"check_inclusion", l_check_inclusion},
+	{"check_consistency", l_check_consistency},
+	{"check_range", l_check_range},
 	{NULL, NULL},
 };
 

@@ -8,7 +8,7 @@
 
 #define BUF_META "syncrun.visible.buf"
 
-static int buf_close(lua_State *L)
+static int l_buf_close(lua_State *L)
 {
 	buf_free(lua_touserdata(L, 1));
 	return 0;
@@ -74,9 +74,9 @@ static const luaL_Reg functions[] = {
 int luaopen_syncrun_visible(lua_State *L)
 {
 	luaL_newmetatable(L, BUF_META);
-	lua_pushcfunction(L, buf_close);
+	lua_pushcfunction(L, l_buf_close);
 	lua_setfield(L, -2, "__close");
-	lua_pushcfunction(L, buf_close);
+	lua_pushcfunction(L, l_buf_close);
 	lua_setfield(L, -2, "__gc");
 	lua_pop(L, 1);
 	luaL_newlib(L, functions);

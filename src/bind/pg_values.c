@@ -24,7 +24,7 @@ struct param {
 	struct buf bytes;
 };
 
-static int param_gc(lua_State *L)
+static int l_param_gc(lua_State *L)
 {
 	struct param *p = luaL_checkudata(L, 1, PARAM_META);
 
@@ -38,7 +38,7 @@ struct buf *pg_param_push(lua_State *L, uint32_t type)
 
 	*p = (struct param){.type = type};
 	if (luaL_newmetatable(L, PARAM_META)) {
-		lua_pushcfunction(L, param_gc);
+		lua_pushcfunction(L, l_param_gc);
 		lua_setfield(L, -2, "__gc");
 	}
 	lua_setmetatable(L, -2);

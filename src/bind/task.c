@@ -94,7 +94,7 @@ void op_finish(struct op *op, const struct err *err)
 	task_ready(t); // queued, never resumed here
 }
 
-static int op_gc(lua_State *L)
+static int l_op_gc(lua_State *L)
 {
 	struct op *op = lua_touserdata(L, 1);
 
@@ -200,7 +200,7 @@ static int body_ended(lua_State *L, int status, lua_KContext ctx)
 
 // The coroutine's outermost function: the body under a protected call, so that errors unwind where waiting is still
 // possible.
-static int task_body(lua_State *L)
+static int l_task_body(lua_State *L)
 {
 	int nargs = lua_gettop(L) - 1;
 
@@ -226,7 +226,7 @@ struct task *task_new(lua_State *L, int nargs)
 	lua_pushvalue(L, -1);
 	t->ref = luaL_ref(L, LUA_REGISTRYINDEX);
 	lua_insert(L, base);
-	lua_pushcfunction(co, task_body);
+	lua_pushcfunction(co, l_task_body);
 	lua_xmove(L, co, nargs + 1);
 	t->co = co;
 	t->sheltered = core.current != NULL && (core.current->shield > 0 || core.current->sheltered);
@@ -553,7 +553,7 @@ static bool co_load(lua_State *L, lua_State *co, int first)
 	return true;
 }
 
-static int co_resume(lua_State *L)
+static int l_co_resume(lua_State *L)
 {
 	lua_State *co = lua_tothread(L, 1);
 	int nargs = lua_gettop(L) - 1;
@@ -562,7 +562,7 @@ static int co_resume(lua_State *L)
 	return resume_result(L, co_load(L, co, 2) ? co_step(L, co, nargs, 0) : -1);
 }
 
-static int co_wrap_call(lua_State *L)
+static int l_co_wrap_call(lua_State *L)
 {
 	lua_State *co = lua_tothread(L, lua_upvalueindex(1));
 	int nargs = lua_gettop(L);
@@ -570,7 +570,7 @@ static int co_wrap_call(lua_State *L)
 	return wrap_result(L, co, co_load(L, co, 1) ? co_step(L, co, nargs, 1) : -1);
 }
 
-static int co_wrap(lua_State *L)
+static int l_co_wrap(lua_State *L)
 {
 	lua_State *co;
 
@@ -578,7 +578,7 @@ static int co_wrap(lua_State *L)
 	co = lua_newthread(L);
 	lua_pushvalue(L, 1);
 	lua_xmove(L, co, 1);
-	lua_pushcclosure(L, co_wrap_call, 1);
+	lua_pushcclosure(L, l_co_wrap_call, 1);
 	return 1;
 }
 
@@ -626,7 +626,7 @@ int task_join(lua_State *L)
 
 // ---- opening
 
-static int task_tostring(lua_State *L)
+static int l_task_tostring(lua_State *L)
 {
 	struct task *t = task_check(L, 1);
 	const char *state = t->done ? (t->failed ? "failed" : "done") : t->op != NULL ? t->op->cls->name : "ready";
@@ -636,7 +636,7 @@ static int task_tostring(lua_State *L)
 }
 
 // At the end of the state also tasks that never ended are collected.
-static int task_gc(lua_State *L)
+static int l_task_gc(lua_State *L)
 {
 	timer_stop(&task_check(L, 1)->due);
 	return 0;
@@ -644,7 +644,7 @@ static int task_gc(lua_State *L)
 
 void task_open(lua_State *L)
 {
-	static const luaL_Reg patched[] = {{"resume", co_resume}, {"wrap", co_wrap}, {NULL, NULL}};
+	static const luaL_Reg patched[] = {{"resume", l_co_resume}, {"wrap", l_co_wrap}, {NULL, NULL}};
 
 	core.L = L;
 	core.current = NULL;
@@ -652,14 +652,14 @@ void task_open(lua_State *L)
 	take_ready();
 	stop_on_ask(running_should_end);
 	if (luaL_newmetatable(L, OP_META)) {
-		lua_pushcfunction(L, op_gc);
+		lua_pushcfunction(L, l_op_gc);
 		lua_setfield(L, -2, "__gc");
 	}
 	lua_pop(L, 1);
 	if (luaL_newmetatable(L, TASK_META)) {
-		lua_pushcfunction(L, task_tostring);
+		lua_pushcfunction(L, l_task_tostring);
 		lua_setfield(L, -2, "__tostring");
-		lua_pushcfunction(L, task_gc);
+		lua_pushcfunction(L, l_task_gc);
 		lua_setfield(L, -2, "__gc");
 	}
 	lua_pop(L, 1);

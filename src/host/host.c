@@ -92,7 +92,7 @@ int signals_ended_by(void)
 
 // ---- modules
 
-static int load_embedded(lua_State *L)
+static int l_load_embedded(lua_State *L)
 {
 	const char *name = luaL_checkstring(L, 1);
 
@@ -111,7 +111,7 @@ static int load_embedded(lua_State *L)
 }
 
 // source(name) -> the text of an embedded module, or nil (the REPL's help reads it)
-static int embedded_source(lua_State *L)
+static int l_embedded_source(lua_State *L)
 {
 	const char *name = luaL_checkstring(L, 1);
 
@@ -200,11 +200,11 @@ static int open_state(lua_State *L)
 	task_open(L);
 	preload_modules(L);
 	hook_install(L, take_signals, options->lua_dir != NULL ? options->lua_dir : getenv("SYNCRUN_LUA"));
-	lua_pushcfunction(L, load_embedded);
+	lua_pushcfunction(L, l_load_embedded);
 	lua_setfield(L, LUA_REGISTRYINDEX, "syncrun.load_embedded");
-	lua_pushcfunction(L, embedded_source);
+	lua_pushcfunction(L, l_embedded_source);
 	lua_setfield(L, LUA_REGISTRYINDEX, "syncrun.embedded_source");
-	lua_pushcfunction(L, load_embedded);
+	lua_pushcfunction(L, l_load_embedded);
 	lua_pushliteral(L, "syncrun.boot");
 	lua_call(L, 1, 1);
 	push_options(L, options);

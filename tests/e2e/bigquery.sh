@@ -78,6 +78,11 @@ full_counts() {
 	expect_no_text "$out" "Missed by"
 }
 
+# The request that is answered late is under way.
+ranges_are_read() {
+	curl -sf "$BIGQUERY_EMULATOR_HOST/_sandbox/faults" | grep -q '"left":0'
+}
+
 as_it_lies() {
 	echo 'return { bigquery = { read = "table", page_rows = 5 } }' >"$home/table.lua"
 	full_sync --estimate --config "$home/table.lua"
@@ -90,7 +95,7 @@ as_it_lies() {
 	# the table changes while ranges of it are read: it is read again, by tokens
 	sandbox_faults '{"faults": [{"path": "/data", "after": 5, "delay": 1.5}]}'
 	(
-		sleep 0.7
+		wait_until 60 ranges_are_read
 		reader bigquery "UPDATE $table SET nickname = 'late' WHERE contact_id = 'c0009'"
 	) &
 	local writer=$!

@@ -33,7 +33,7 @@ many() {
 # The generator says beforehand what becomes of each odd contact in each system; the report must agree.
 odd_ones() {
 	local verdict='[r["contact_id"], r["name"], r["systems"], len(r["errors"]), len(r["issues"])]'
-	rm -f "$LOCAL_DB"
+	fresh_folder odd_ones
 	start_sandbox odd --contacts 40 --odd --twenty-rate off
 	start_postgres
 	set_up
@@ -57,7 +57,7 @@ odd_ones() {
 
 # 100 calls a minute, as Twenty ships: refusals are waited for, none is an error.
 rate_limited() {
-	rm -f "$LOCAL_DB"
+	fresh_folder rate_limited
 	start_sandbox limited --contacts 300
 	start_postgres
 	set_up
@@ -68,6 +68,7 @@ rate_limited() {
 	expect_exit 0
 	expect_totals 5 5 5 0 0
 	stop_sandbox
+	fresh_folder refused_calls
 	start_sandbox refusing --contacts 900 --twenty-rate 3/3
 	full_sync SUPABASE_DB_URL= LOCAL_DB=off
 	expect_exit 2 # a fresh workspace

@@ -21,7 +21,7 @@ refused() {
 	full_sync
 	expect_exit 1
 	expect_totals 20 10 10 10 10
-	expect_eq "$(($(reader stat twenty.writes) - before))" 1 "requests that write"
+	expect_eq "$(($(reader stat twenty.writes) - before))" 2 "requests that write, the trial of the key's rights among them"
 	expect_line "$out" "$phone not a phone number '+1\\ufe0d-202-555-0125' $(twenty '+1\ufe0d-202-555-0125')"
 	expect_line "$out" "$phone not a phone number '+1 202\\u2009555 0128' $(twenty '+1 202\u2009555 0128')"
 	expect_line "$out" "$phone too short or too long for a phone '+1' $(twenty '+1')"

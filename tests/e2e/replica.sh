@@ -44,10 +44,10 @@ refused() {
 	local before=$(held)
 	full_sync "SUPABASE_DB_URL=$replica"
 	expect_refused 3 "Supabase: database 'postgres' is a replica, which takes no writes; connect to the primary"
+	expect_eq "$(held)" "$before" "what the systems hold"
 	run "SUPABASE_DB_URL=$replica" "$scripts/setup.lua" --apply
 	expect_exit 3
 	expect_text "$out" "Supabase: database 'postgres' is a replica"
-	expect_eq "$(held)" "$before" "what the systems hold"
 }
 
 validates() {

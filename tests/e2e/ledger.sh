@@ -241,18 +241,28 @@ forgotten_everywhere() {
 	sql "update public.contacts_master set notes = 'quite-private-note' where contact_id in ('${ids[0]}', '${ids[1]}')"
 	full_sync --skip-sync --report "$home/elsewhere" --json "$home/summary.json"
 	full_sync --skip-sync --only "${ids[0]},nobody-$RANDOM"
+	full_sync --dry-run
+	full_sync --plan "$home/plan.jsonl"
+	expect_text "$home/plan.jsonl" "quite-private-note"
 	local issues=$(cat "$SYNCRUN_STATE"/runs/*/issues.jsonl | wc -l)
 	grep -rqF "${ids[0]}" "$SYNCRUN_STATE" || fail "it was nowhere before"
 	forget "${ids[0]}"
 	expect_exit 0
 	expect_text "$out" "Forgotten: 3 states"
-	if grep -rlF -e "${ids[0]}" "$SYNCRUN_STATE" "$home/elsewhere" "$home/summary.json"; then fail "the id is still there"; fi
+	if grep -rlF -e "${ids[0]}" "$SYNCRUN_STATE" "$home/elsewhere" "$home/summary.json" "$home/plan.jsonl"; then fail "the id is still there"; fi
 	if grep -rlF -e "$name (ID" "$SYNCRUN_STATE" "$home/elsewhere"; then fail "the name is still there"; fi
 	grep -rqF -e "${ids[1]}" "$home/elsewhere" || fail "the other one is gone too"
 	expect_eq "$(cat "$SYNCRUN_STATE"/runs/*/issues.jsonl | wc -l)" "$issues" "lines of issues.jsonl"
 	forget "${ids[0]}"
 	expect_refused 1 "nothing is kept of the contact '${ids[0]}' in '$SYNCRUN_STATE'; is the id right?"
 	expect_eq "$(grep -c quite-private "$home/elsewhere/report.txt")" 1 "lines with the other one's note"
+	expect_eq "$(grep -c quite-private "$home/plan.jsonl")" 1 "lines of the plan with it"
+	local before=$(find "$SYNCRUN_STATE/runs" -type f -exec cksum {} + | sort | cksum) slip
+	for slip in 1 '' CRM; do # texts that stand in every report, and are nobody's id
+		forget "$slip"
+		expect_refused 1 "nothing is kept of the contact '$slip'"
+	done
+	expect_eq "$(find "$SYNCRUN_STATE/runs" -type f -exec cksum {} + | sort | cksum)" "$before" "the reports"
 	expect_eq "$(book "pragma integrity_check")" ok "the ledger"
 	full_sync
 	expect_exit 0
@@ -262,6 +272,7 @@ old_runs_are_pruned() {
 	book "update run set started_at = '2020-01-01T00:00:00.000Z' where id <= 2" >/dev/null
 	local folder=$(book "select folder from run where id = 2")
 	[ -d "$folder" ] || fail "there is no $folder"
+	echo '{"contact_id":"x"}' >"$folder/plan.jsonl" # as --dry-run leaves it
 	full_sync --keep 90
 	expect_refused 2 "'--keep' takes a duration with its unit, like 90s, 10m, 2h or 90d, not '90'"
 	change_something

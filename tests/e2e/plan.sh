@@ -49,7 +49,23 @@ mass_change() {
 	expect_exit 0
 }
 
+# Both values of a change: no value is not the text "null", and bytes that are no UTF-8 do not end the look.
+both_values() {
+	local id
+	id=$(sql "select contact_id from public.contacts_master where nickname is null order by contact_id limit 1")
+	sql "update public.contacts_master set nickname = 'null' where contact_id = '$id'"
+	local_sql "update contacts_master set notes = cast(x'41ff' as text) where contact_id = '$id'"
+	full_sync --dry-run
+	expect_exit 1
+	expect_line "$out" "  ~ $id"
+	expect_line "$out" '     - nickname: "null" -> null'
+	expect_text "$out" '     - notes: "A\xff" -> '
+	full_sync
+	expect_exit 0
+}
+
 story "a dry run shows what would be done and does nothing" dry_run
 story "a plan is applied exactly, but for what changed since" applied
+story "each change is shown with both values" both_values
 story "a mass change stops the run before anything is written" mass_change
 finish

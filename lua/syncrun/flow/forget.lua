@@ -17,13 +17,19 @@ local FORGOTTEN = "(forgotten)"
 
 -- ---- lines
 
--- A line of a report in JSON: nil when it is not about the contact.
+-- A line of a report or plan in JSON: nil when it is not about the contact.
 local function json_line(line, key)
 	if not line:find(json.encode(key), 1, true) then return nil end
 	local value = err.try(json.decode, line)
 	if type(value) ~= "table" or (value.contact_id ~= key and value.id ~= key) then return nil end
 	return json.encode { contact_id = FORGOTTEN, kind = value.kind, system = value.system, field = value.field,
-		systems = value.systems }
+		systems = value.systems, change = value.change }
+end
+
+-- A note that names the contact at its end, and not because a number is the same; nil for any other.
+local function note_without(note, key)
+	local said = note:match "^(Not in .-: )" or note:match "^(In the plan, and not in .-: )"
+	return said and note == said .. key and said .. FORGOTTEN or nil
 end
 
 -- The lines of a report in text: those of the contact's own block, and any other that names it.
@@ -38,12 +44,18 @@ local function text_lines(key)
 		end
 		if detail and inside then return detail .. FORGOTTEN end
 		inside = inside and detail ~= nil
-		local said = line:match "^(Not in .-: )"
-		if said and line == said .. visible.text(key) then return said .. FORGOTTEN end
+		return note_without(line, visible.text(key))
 	end
 end
 
 -- ---- files
+
+-- Another text in a file's place, or none.
+local function replace(path, write)
+	report.file(path .. ".new", write)
+	local ok, why = os.rename(path .. ".new", path)
+	if not ok then err.raisef("config", "cannot replace '%s' (%s)", path, why) end
+end
 
 -- The file with every line through f (nil: as it is); how many changed. Replaced as a whole, or not at all.
 local function rewrite(path, f)
@@ -57,52 +69,53 @@ local function rewrite(path, f)
 	end
 	old:close()
 	if changed == 0 then return 0 end
-	report.file(path .. ".new", function(writer)
+	replace(path, function(writer)
 		for _, line in ipairs(lines) do writer:write(line) end
 	end)
-	local ok, why = os.rename(path .. ".new", path)
-	if not ok then err.raisef("config", "cannot replace '%s' (%s)", path, why) end
 	return changed
 end
 
-local function without_key(value, key)
-	if value == key then return FORGOTTEN end
-	if type(value) == "string" and value:sub(-#key - 2) == ": " .. key then return value:sub(1, -#key - 1) .. FORGOTTEN end
-	if type(value) ~= "table" then return value end
-	for k, v in pairs(value) do value[k] = without_key(v, key) end
-	return value
-end
-
--- A document of JSON: the options and notes may name the contact.
-local function rewrite_document(path, key)
-	local old = io.open(path, "rb")
-	if not old then return 0 end
-	local text = old:read "a"
-	old:close()
-	if not text:find(key, 1, true) then return 0 end
-	local value = err.try(json.decode, text)
-	if not value then return 0 end
-	report.file(path .. ".new", function(writer)
-		writer:write(json.encode(without_key(value, key), { pretty = true }) .. "\n")
-	end)
-	assert(os.rename(path .. ".new", path))
-	return 1
-end
-
--- The folders of all reports of the ledger's runs, and the files of --json.
-local function reports(ledger)
-	local folders, files = {}, {}
-	for row in ledger.db:each "SELECT folder, report, options ->> 'json' AS json FROM run" do
-		folders[row.folder or ""], folders[row.report or ""], files[row.json or ""] = true, true, true
+-- The texts of a list through f (nil: as it is); how many changed.
+local function change_list(list, f)
+	local n = 0
+	for i, text in ipairs(type(list) == "table" and list or {}) do
+		local new = f(text)
+		list[i], n = new or text, n + (new and 1 or 0)
 	end
-	folders[""], files[""] = nil, nil
-	return folders, files
+	return n
+end
+
+-- A document of JSON: its options and notes may name the contact.
+local function rewrite_document(path, key)
+	local value = err.try(json.decode, file.read(path) or "")
+	if type(value) ~= "table" then return 0 end
+	local only = type(value.options) == "table" and value.options.only
+	local changed = change_list(only, function(id) return id == key and FORGOTTEN or nil end)
+		+ change_list(value.notes, function(note) return note_without(note, key) end)
+	if changed == 0 then return 0 end
+	replace(path, function(writer) writer:write(json.encode(value, { pretty = true }) .. "\n") end)
+	return changed
+end
+
+-- The folders of all reports of the ledger's runs, the files of --json, and those of --plan.
+local function reports(ledger)
+	local folders, files, plans = {}, {}, {}
+	for row in ledger.db:each "SELECT folder, report, options ->> 'json' AS json, options ->> 'plan' AS plan FROM run" do
+		folders[row.folder or ""], folders[row.report or ""] = true, true
+		files[row.json or ""], plans[row.plan or ""] = true, true
+	end
+	folders[""], files[""], plans[""] = nil, nil, nil
+	return folders, files, plans
+end
+
+local function rewrite_lines(path, key)
+	return rewrite(path, function(line) return json_line(line, key) end)
 end
 
 local function forget_in_folder(folder, key)
 	local n = 0
-	for _, name in ipairs { "contacts.jsonl", "issues.jsonl", "values.jsonl", "owned.jsonl" } do
-		n = n + rewrite(folder .. "/" .. name, function(line) return json_line(line, key) end)
+	for _, name in ipairs { "contacts.jsonl", "issues.jsonl", "values.jsonl", "owned.jsonl", "plan.jsonl" } do
+		n = n + rewrite_lines(folder .. "/" .. name, key)
 	end
 	for _, name in ipairs { "spool.db", "again.db" } do os.remove(folder .. "/" .. name) end -- of a run that was killed
 	return n + rewrite(folder .. "/report.txt", text_lines(key)) + rewrite_document(folder .. "/report.json", key)
@@ -110,9 +123,10 @@ end
 
 -- What was kept of a contact, in counts; none of it is any more.
 local function erase(ledger, id)
-	local lines, folders, files = 0, reports(ledger)
+	local lines, folders, files, plans = 0, reports(ledger)
 	for folder in pairs(folders) do lines = lines + forget_in_folder(folder, id) end
 	for path in pairs(files) do lines = lines + rewrite_document(path, id) end
+	for path in pairs(plans) do lines = lines + rewrite_lines(path, id) end
 	local done = ledger:forget(id)
 	done.lines = lines
 	return done

@@ -43,6 +43,7 @@ end
 
 local REPORTS = {
 	"report.txt", "report.json", "contacts.jsonl", "issues.jsonl", "values.jsonl", "owned.jsonl", "requests.jsonl",
+	"plan.jsonl",
 }
 
 -- Remove runs that began longer than `seconds` ago: their rows, and their report files in the state folder.

@@ -66,6 +66,9 @@ local function entry_of(target, change)
 	}
 end
 
+-- What systems hold may be no UTF-8.
+local function encoded(entry) return json.encode(entry, { spell = true }) end
+
 local LINES = "CREATE TABLE plan_line (system TEXT, line TEXT)"
 
 -- The lines of a target wait in the snapshot's database until its look is through: one that is begun anew forgets them.
@@ -74,7 +77,7 @@ local function record_target(target, db, writer)
 	target.only_planned = true -- what is not there yet is empty
 	target.on_plan = forget
 	target.on_change = function(change)
-		db:run("INSERT INTO plan_line VALUES (?, ?)", target.label, json.encode(entry_of(target, change)))
+		db:run("INSERT INTO plan_line VALUES (?, ?)", target.label, encoded(entry_of(target, change)))
 	end
 	target.on_planned = function()
 		for row in db:each("SELECT line FROM plan_line WHERE system = ? ORDER BY rowid", target.label) do
@@ -96,11 +99,15 @@ function M.record(run, path)
 	return writer
 end
 
+local function shown(value)
+	return value == json.null and "null" or ('"%s"'):format(value)
+end
+
 local function say_entry(say, entry)
 	say("  %s %s", ({ create = "+", refused = "!" })[entry.change] or "~", entry.contact_id)
 	if entry.reason then say("     - %s", entry.reason) end
 	for _, f in ipairs(entry.change == "create" and {} or entry.fields) do
-		say("     - %s: %s -> %s", f.column, tostring(f.actual), tostring(f.expected))
+		say("     - %s: %s -> %s", f.column, shown(f.actual), shown(f.expected))
 	end
 end
 

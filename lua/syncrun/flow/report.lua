@@ -51,7 +51,8 @@ local function contact_line(db, snapshot, pos)
 	local row = db:one(sql, pos)
 	local again = db:one("SELECT reason FROM bad WHERE pos = ?", pos)
 	local nth = again and again.reason:match "row %d+ of %d+$"
-	return ("%s (ID: %s%s)"):format(visible.text(row.name or "(no name)"), visible.text(row.id or "null"),
+	local name = row.name and row.name ~= "" and row.name or "(no name)"
+	return ("%s (ID: %s%s)"):format(visible.text(name), visible.text(row.id or "null"),
 		nth and ", " .. nth or ""), row
 end
 

@@ -1,5 +1,4 @@
 --- What is taken out of the ledger: runs that are old, and a contact that is to be forgotten.
-local json = require "syncrun.json"
 
 ---@class syncrun.Ledger
 local Erasure = {}
@@ -28,21 +27,11 @@ end
 
 local FORGOTTEN = "(forgotten)"
 
--- Texts of a decoded JSON value that are, or contain, the key.
-local function without_key(value, key)
-	if value == key then return FORGOTTEN end
-	if type(value) ~= "table" then return value end
-	for k, v in pairs(value) do value[k] = without_key(v, key) end
-	return value
-end
-
+-- In the runs that were asked for contacts by name; how many named this one.
 local function forget_in_runs(db, key)
-	local n = 0
-	for _, row in ipairs(db:query("SELECT id, options FROM run WHERE instr(options, ?) > 0", key)) do
-		n = n + db:run("UPDATE run SET options = ? WHERE id = ?", json.encode(without_key(json.decode(row.options), key)),
-			row.id)
-	end
-	return n
+	return db:run([[UPDATE run SET options = json_set(options, '$.only', (SELECT json_group_array(
+		CASE value WHEN ?1 THEN ?2 ELSE value END) FROM json_each(options, '$.only')))
+		WHERE ?1 IN (SELECT value FROM json_each(options, '$.only'))]], key, FORGOTTEN)
 end
 
 --- Erase a contact: its states, its key wherever it stands, and every text of a request it was in. The file is cleaned

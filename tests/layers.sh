@@ -122,6 +122,8 @@ room_rules() {
 	grep -rnE "$SYSTEM_NAMES" lua/syncrun/flow lua/syncrun/model lua/syncrun/record --include='*.lua' 2>/dev/null |
 		grep -vE '^[^:]*:[0-9]*:[[:space:]]*--' |
 		report "the flow, the model and the record know no system's name, column or label"
+	grep -nE 'BigQuery|[Tt]wenty|[Ss]upabase|bigquery|CRM|"Local"' lua/syncrun/prompt.lua /dev/null |
+		report "the prompt asks the registry what systems are called"
 }
 
 # Each binding is in the host's list of modules, and each module of the list has its binding.

@@ -37,7 +37,7 @@ function M.nearest(word, candidates)
 		local d = M.distance(word, candidate)
 		if not best_distance or d < best_distance then best, best_distance = candidate, d end
 	end
-	if best and best_distance <= math.max(2, #word // 3) then return best end
+	if best and best_distance <= (#word < 4 and 1 or math.max(2, #word // 3)) then return best end
 end
 
 --- The end of a message about an unknown word: ", did you mean 'x'?", or nothing.

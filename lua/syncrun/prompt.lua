@@ -3,6 +3,7 @@ local err = require "syncrun.err"
 local exits = require "syncrun.flow.exits"
 local host = require "syncrun.host"
 local line = require "_syncrun.line"
+local near = require "syncrun.near"
 local visible = require "syncrun.visible"
 
 local M = {}
@@ -12,8 +13,6 @@ local MODULES = {
 	config = "flow.config", crypto = "crypto", err = "err", http = "http", json = "json", log = "log",
 	mapping = "model.mapping", postgres = "postgres", rows = "rows", sqlite = "sqlite", task = "task", time = "time",
 }
-
-local LABELS = { crm = "CRM", supabase = "Supabase", db = "Local" } -- what the prompt calls the targets
 
 local function sorted_keys(t)
 	local keys = {}
@@ -55,40 +54,77 @@ function M.show(value)
 	return show(value, "", {})
 end
 
--- The systems are opened at the first use of a helper, so that a prompt without settings works too.
-local function environment()
-	local session
-	local function opened()
-		session = session or require "syncrun.flow.inspect".open()
-		return session
-	end
-	local function system(name)
-		if name == "bigquery" then return opened().source end
-		for _, target in ipairs(opened().targets) do
-			if target.label == LABELS[name] then return target end
-		end
-	end
-	local env = setmetatable({}, { __index = function(_, name)
-		if name == "bigquery" or LABELS[name] then return system(name) end
-		return _G[name]
-	end })
-	for name, module in pairs(MODULES) do env[name] = require("syncrun." .. module) end
-	function env.contact(id) return opened():contact(tostring(id)) end
-	function env.explain(id, field) print(opened():explain(tostring(id), field)) end
-	function env.validate(id) return opened():validate(tostring(id)) end
-	function env.help()
-		print [[
+-- ---- what is at hand
+
+local HELP = [[
 contact(id)    what every configured system holds of a contact
 explain(id, field)
                the way of one value: source, mapping, each system's form of it, what each holds
 validate(id)   what is wrong with it, by system (an empty list: equal)
-bigquery, crm, supabase, db
-               the configured systems: crm:check(), supabase:fetch { id }, db:scan() …
-Lua 5.4 works as always; these modules are at hand:]]
-		print("  " .. table.concat(sorted_keys(MODULES), ", "))
+%s
+               the systems: source:check(), …; by label, as reports have it: systems[label]
+Lua 5.4 works as always; these modules are at hand:
+  %s]]
+
+-- What gives the configured systems, opened at the first use, so that a prompt without settings works too; and what closes them.
+local function lazily_opened()
+	local inspection
+	return function()
+		inspection = inspection or require "syncrun.flow.inspect".open()
+		return inspection
+	end, function()
+		if inspection then inspection.session:close() end
 	end
-	return env, function() if session then session:close() end end
 end
+
+-- A module of the same name wins: that system is in `systems`.
+local function names_of_systems(inspection)
+	local names = {}
+	for _, name in ipairs(sorted_keys(inspection.named)) do names[#names + 1] = not MODULES[name] and name or nil end
+	return names
+end
+
+local function help(opened)
+	local inspection, e = err.try(opened)
+	local systems = inspection and table.concat(names_of_systems(inspection), ", ") or ("(%s)"):format(e.message)
+	print(HELP:format(systems, table.concat(sorted_keys(MODULES), ", ")))
+end
+
+local function by_label(inspection)
+	local systems = { [inspection.source.label] = inspection.source }
+	for _, target in ipairs(inspection.targets) do systems[target.label] = target end
+	return systems
+end
+
+-- A name that is no variable: a system, or a slip.
+local function find(name, opened, env)
+	local inspection, e = err.try(opened)
+	if name == "systems" then return by_label(inspection or opened()) end
+	local system = inspection and inspection:system(name)
+	if system then return system end
+	local known = inspection and names_of_systems(inspection) or {}
+	for _, words in ipairs { env, _G } do table.move(sorted_keys(words), 1, #sorted_keys(words), #known + 1, known) end
+	local hint = near.hint(name, known)
+	err.raisef("script", "undeclared global '%s'%s%s", name, hint,
+		e and hint == "" and (" (the systems cannot be opened: %s)"):format(e.message) or "")
+end
+
+local function environment()
+	local opened, close = lazily_opened()
+	local env = {}
+	for name, module in pairs(MODULES) do env[name] = require("syncrun." .. module) end
+	function env.contact(id) return opened():contact(tostring(id)) end
+	function env.explain(id, field) print(opened():explain(tostring(id), field)) end
+	function env.validate(id) return opened():validate(tostring(id)) end
+	function env.help() help(opened) end
+	return setmetatable(env, { __index = function(_, name)
+		local value = rawget(_G, name)
+		if value == nil then return find(name, opened, env) end
+		return value
+	end }), close
+end
+
+-- ---- lines
 
 local function compile(text, env)
 	local chunk = load("return " .. text, "=prompt", "t", env)

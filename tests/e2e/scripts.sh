@@ -197,6 +197,29 @@ prompt() {
 	expect_line "$out" "exit code 0"
 }
 
+# What the systems are called at the prompt.
+names_at_the_prompt() {
+	cd "$repository" || return
+	printf 'crm == twenty, source == bigquery, systems.Local == local_db\nhelp()\nlocal_db\nsupabse\nfoo\n' >"$work/lines"
+	timeout 20 "$SYNCRUN" -i <"$work/lines" >"$out" 2>"$err"
+	expect_eq "$(head -n 3 "$out" | tr '\n' ' ')" "true true true " "the names"
+	expect_line "$out" "bigquery, crm, local_db, source, supabase, twenty"
+	expect_text "$out" "Local: sqlite, table contacts_master of "
+	expect_line "$out" "error: undeclared global 'supabse', did you mean 'supabase'?"
+	expect_line "$out" "error: undeclared global 'foo'"
+	echo 'supabase' | SUPABASE_DB_URL='' timeout 20 "$SYNCRUN" -i >"$out" 2>"$err"
+	expect_line "$out" "error: Supabase is not configured (SUPABASE_DB_URL is not set)"
+	cd "$home" || return
+	echo 'return { targets = { { kind = "sqlite", label = "EU copy", path = "x.db" },
+		{ kind = "sqlite", label = "Repeat", path = "y.db" } } }' >targets.lua
+	run --lua "$scripts" -e "local named = require 'syncrun.flow.inspect'.open { config = 'targets.lua' }.named
+		for _, name in ipairs { 'eu_copy', 'repeat_', 'source', 'bigquery' } do print(named[name].label) end"
+	expect_same "$out" "EU copy
+Repeat
+BigQuery
+BigQuery"
+}
+
 # The modules that a script of one's own uses.
 own_script() {
 	cat >own.lua <<-END
@@ -222,5 +245,6 @@ story "closed standard streams, nohup" odd_starts
 story "--help of each script" help_texts
 story "SIGINT and SIGTERM in the middle; a following run completes, nothing twice" stopped_and_resumed
 story "the prompt on a terminal" prompt
+story "the systems at the prompt have the names of the registry; a slip is answered with what was meant" names_at_the_prompt
 story "a script of one's own validates a contact" own_script
 finish

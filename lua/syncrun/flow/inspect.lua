@@ -5,6 +5,7 @@ local explain = require "syncrun.model.explain"
 local judge_of = require "syncrun.model.judge"
 local near = require "syncrun.near"
 local rows = require "syncrun.rows"
+local registry = require "syncrun.systems.registry"
 local session_of = require "syncrun.flow.session"
 local target_of = require "syncrun.flow.target"
 
@@ -12,6 +13,7 @@ local M = {}
 
 ---@class syncrun.Inspection
 ---@field session syncrun.Session
+---@field named table<string, table> the systems by what they are called in code
 local Inspection = {}
 Inspection.__index = Inspection
 
@@ -27,7 +29,19 @@ end
 function M.open(options)
 	local session = session_of.open(options)
 	return setmetatable({ session = session, source = session.source, targets = session.targets,
-		mapping = session.mapping }, Inspection)
+		mapping = session.mapping, named = registry.named(session.source, session.targets) }, Inspection)
+end
+
+--- The system that is called so in code (syncrun.systems.registry), nil when none is. One that is not configured raises kind
+--- config.
+---@param name string
+---@return (syncrun.Source|syncrun.System)?
+function Inspection:system(name)
+	local system = self.named[name]
+	if system and system.skipped then
+		err.raisef("config", "%s is not configured (%s)", system.label, system.skipped)
+	end
+	return system
 end
 
 -- What the mapping makes of a page of one contact.

@@ -19,11 +19,11 @@ local KINDS = {
 	twenty = "syncrun.systems.twenty",
 }
 
--- The usual targets, each under a key of its own in the config.
+-- The usual targets, each under a key of its own in the config; names: what they are called in code.
 local USUAL = {
-	{ section = "twenty", kind = "twenty", label = "CRM" },
-	{ section = "supabase", kind = "postgres", label = "Supabase" },
-	{ section = "local_db", kind = "sqlite", label = "Local" },
+	{ section = "twenty", kind = "twenty", label = "CRM", names = { "twenty", "crm" } },
+	{ section = "supabase", kind = "postgres", label = "Supabase", names = { "supabase" } },
+	{ section = "local_db", kind = "sqlite", label = "Local", names = { "local_db" } },
 }
 
 --- What to do when no target is configured.
@@ -193,6 +193,33 @@ function M.open(config, mapping, context)
 	local source = open_source(config, mapping, context)
 	for i, entry in ipairs(entries) do targets[i] = open_target(config, entry, mapping, source.label) end
 	return source, targets
+end
+
+-- A label as a name of Lua's: "EU CRM" is eu_crm; a word of the language gets a dash below.
+local function lua_name(label)
+	local name = short_name(label):gsub("^%d", "_%0")
+	return load("local " .. name) and name or name .. "_"
+end
+
+-- What a target is called in code.
+local function names_of(target)
+	for _, usual in ipairs(USUAL) do
+		if usual.label == target.label then return usual.names end
+	end
+	return { lua_name(target.label) }
+end
+
+--- What the systems are called in code: the usual ones as everybody calls them, others by their label made a name of Lua's, the
+--- source by its kind, unless a target is called that, and `source`.
+---@param source syncrun.Source
+---@param targets (syncrun.System|{ label: string, skipped: string })[]
+---@return table<string, syncrun.Source|syncrun.System|{ label: string, skipped: string }>
+function M.named(source, targets)
+	local named = { source = source, [source.kind] = source }
+	for _, target in ipairs(targets) do
+		for _, name in ipairs(names_of(target)) do named[name] = target end
+	end
+	return named
 end
 
 --- Whether these are all of the usual systems: then the report's last words need not say which they are.

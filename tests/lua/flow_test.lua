@@ -203,6 +203,52 @@ test("a difference that is gone a moment later is none", function()
 	t.eq(fetch, { "c02" })
 end)
 
+test("a deleted contact is left so where that is respected, and so is one that was merged", function()
+	local w <close> = world.new { records = world.records(3),
+		target = { ordered = false, gone = "dead", on_deleted = "respect" } }
+	w.held.Fake.c01 = { id = "c01", who = "Contact 1", dead = true }
+	local told = {}
+	w.target.foresee = function()
+		return {
+			change = function(_, mode, page, list)
+				for _, i in ipairs(list) do told[#told + 1] = mode .. " " .. page:text(i, "id") end
+			end,
+			finish = function() return {}, { c02 = "merged into somebody" } end,
+		}
+	end
+	t.eq(w:full(), 0)
+	t.eq(told, { "create c02", "create c03" })
+	t.eq({ w:state "c01", w:state "c02", w:state "c03" }, { "missing", "missing", "verified" })
+	t.eq(w.held.Fake.c01.dead, true)
+	t.eq({ w.held.Fake.c02, w.run.targets[1].counts.created }, { nil, 1 })
+	local totals = w.run.result.totals
+	t.eq({ totals.validated, totals.deleted, totals.issues, totals.errors }, { 1, 2, 0, 0 })
+	w.target.on_deleted, w.target.gone = "respect", nil
+	t.raises(function() w:full() end, "config", "it tells of no deleted rows")
+end)
+
+test("a right that is missing is found before anything is written in any system", function()
+	local w <close> = world.new { records = world.records(2), labels = { "Good", "Bad" } }
+	local asked = 0
+	function w.target.ready(self)
+		if self.label ~= "Bad" then return {} end
+		asked = asked + 1
+		return { { what = "it may not be written to", exit = 3 } }
+	end
+	t.eq(w:full(), 3)
+	t.eq({ w.held.Good.c01, w.held.Bad.c01, asked }, { nil, nil, 1 })
+	w.target.ready = nil
+	function w.target.on_scan(self)
+		if self.label == "Bad" then err.raise { kind = "http", exit = 3, denied = true, message = "it may not be read" } end
+	end
+	t.eq(w:full(), 3)
+	t.eq({ w.held.Good.c01, w.held.Bad.c01 }, { nil, nil })
+	w.target.on_scan = nil
+	t.eq(w:full(), 0)
+	function w.target.ready() error "nothing is to be written" end
+	t.eq(w:full(), 0)
+end)
+
 test("a tombstone is revived by an update; a rule may refuse it beforehand", function()
 	local w <close> = world.new { records = world.records(2), target = { ordered = false, gone = "dead" } }
 	w.held.Fake.c01 = { id = "c01", who = "Contact 1", dead = true }

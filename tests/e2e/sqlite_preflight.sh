@@ -14,7 +14,7 @@ rm -f "$LOCAL_DB"
 
 # What CRM and Supabase hold: nothing, until the last story.
 held() {
-	reader stat twenty.writes
+	reader stat twenty.people
 	sql "select count(*) from contacts_master"
 }
 before=$(held)

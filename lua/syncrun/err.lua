@@ -1,5 +1,6 @@
 --- Errors: one object everywhere, {kind, message, code, retryable, …}; tostring gives the message.
 local c = require "_syncrun.err"
+local visible = require "syncrun.visible"
 
 local M = {}
 
@@ -10,24 +11,29 @@ local M = {}
 ---@field retryable boolean? the same call may succeed later
 ---@field traceback string?
 
---- Make an error object without raising it.
+local CODE_MAX = 47 -- bytes, as in C
+local HAS_LINES = { script = true, internal = true } -- what Lua says of them
+
+--- Make an error object without raising it. Whatever its message quotes cannot steer a terminal, is no secret, and ends.
 ---@param fields table kind and message at least
 ---@return syncrun.Error
 function M.new(fields)
+	if fields.message then fields.message = visible.message(tostring(fields.message), HAS_LINES[fields.kind]) end
+	if type(fields.code) == "string" then fields.code = visible.text(fields.code):sub(1, CODE_MAX) end
 	return c.new(fields)
 end
 
 --- Raise an error object.
 ---@param fields table kind and message at least, or an error object
 function M.raise(fields)
-	error(c.is(fields) and fields or c.new(fields), 0)
+	error(c.is(fields) and fields or M.new(fields), 0)
 end
 
 --- Raise an error of this kind with a formatted message.
 ---@param kind string
 ---@param format string
 function M.raisef(kind, format, ...)
-	error(c.new { kind = kind, message = format:format(...) }, 0)
+	error(M.new { kind = kind, message = format:format(...) }, 0)
 end
 
 --- Whether a value is an error object.
@@ -42,7 +48,7 @@ end
 ---@return syncrun.Error
 function M.wrap(value)
 	if c.is(value) then return value end
-	return c.new { kind = "script", message = tostring(value) }
+	return M.new { kind = "script", message = tostring(value) }
 end
 
 --- A handler for xpcall: any raised value as an error object that knows where it was raised. A cancellation does not: it
@@ -59,7 +65,7 @@ end
 --- primitives.
 ---@param format string
 function M.misuse(format, ...)
-	error(c.new { kind = "usage", code = "call", message = c.where() .. format:format(...) }, 0)
+	error(M.new { kind = "usage", code = "call", message = c.where() .. format:format(...) }, 0)
 end
 
 local function results(ok, ...)

@@ -25,8 +25,9 @@ function M.decode(text) return c.decode(text) end
 
 --- The JSON text of a value: keys sorted by bytes, floats as the shortest text that reads back as that float. A table
 --- is an array when its keys are 1 to n, n > 0, or when marked by json.array; an empty one is {} unless marked. Raises
---- kind json for NaN, infinities, text that is not UTF-8, functions, holes and circles, saying where; with spell = true
---- bytes that are no UTF-8 are spelled \xNN instead, for what people read.
+--- kind json for NaN, infinities, text that is not UTF-8, functions, holes and circles, saying where. With spell = true,
+--- for files that people open too, bytes that are no UTF-8 are spelled \xNN instead, and characters that a reader would not see
+--- (see syncrun.visible) are escaped: the same value.
 ---@param value any
 ---@param options {pretty: boolean?, spell: boolean?}?
 ---@return string

@@ -21,7 +21,19 @@ function M.lines(text) return c.lines(text) end
 ---@return string
 function M.excerpt(text) return c.excerpt(text) end
 
---- The same as a cell of CSV, quoted. What a spreadsheet would take for a formula (= + - @ in front) gets a ' before it.
+--- The message of an error: 4 KiB of it, since it may hold such an excerpt; with lines, line ends and tabs are kept.
+---@param text string
+---@param lines boolean?
+---@return string
+function M.message(text, lines) return c.message(text, lines) end
+
+--- JSON text whose characters that a reader would not see are escaped (\u202e): the same value, for files that people open
+--- too; secrets are masked.
+---@param text string
+---@return string
+function M.json(text) return c.json(text) end
+
+--- As text, as a cell of CSV, quoted. What a spreadsheet would take for a formula (= + - @ in front) gets a ' before it.
 ---@param text string
 ---@return string
 function M.csv(text) return c.csv(text) end

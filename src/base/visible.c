@@ -54,24 +54,43 @@ static bool is_hidden(uint32_t code)
 	return false;
 }
 
-// The character at p as it is shown, in `spelled`; "" when it is shown as it is. Returns its length.
-static size_t spell(const unsigned char *p, size_t left, char spelled[16])
+static void spell_for_people(char spelled[16], uint32_t code, bool is_byte)
 {
-	size_t len;
-	uint32_t code = decode(p, left, &len);
+	snprintf(spelled, 16, is_byte ? "\\x%02x" : code < 0x10000 ? "\\u%04x" : "\\u{%x}", (unsigned)code);
+}
 
-	spelled[0] = '\0';
-	if (len == 0 || (len == 1 && (code < 0x20 || code == 0x7f)))
-		snprintf(spelled, 16, "\\x%02x", (unsigned)p[0]);
-	else if (code >= 0x80 && is_hidden(code))
-		snprintf(spelled, 16, code < 0x10000 ? "\\u%04x" : "\\u{%x}", (unsigned)code);
-	return len > 0 ? len : 1;
+// As JSON escapes it: beyond the first plane by surrogates. A byte that is no UTF-8 is none of JSON either.
+static void spell_for_json(char spelled[16], uint32_t code, bool is_byte)
+{
+	if (is_byte && code >= 0x80)
+		snprintf(spelled, 16, "\\\\x%02x", (unsigned)code);
+	else if (code < 0x10000)
+		snprintf(spelled, 16, "\\u%04x", (unsigned)code);
+	else
+		snprintf(spelled, 16, "\\u%04x\\u%04x", (unsigned)(0xd800 + ((code - 0x10000) >> 10)),
+			(unsigned)(0xdc00 + (code & 0x3ff)));
 }
 
 // ---- texts
 
-// How a character is written that means something where the text goes; NULL: as it is.
-typedef const char *escape(char c);
+// What a text is shown in.
+struct style {
+	const char *(*escape)(char c); // how a character is written that means something there; NULL: as it is
+	void (*spell)(char spelled[16], uint32_t code, bool is_byte); // one that would not be seen, or a byte
+};
+
+// The character at p as it is shown, in `spelled`; "" when it is shown as it is. Returns its length.
+static size_t show(const struct style *style, const unsigned char *p, size_t left, char spelled[16])
+{
+	size_t len;
+	uint32_t code = decode(p, left, &len);
+	bool is_byte = len == 0 || (len == 1 && (code < 0x20 || code == 0x7f));
+
+	spelled[0] = '\0';
+	if (is_byte || (code >= 0x80 && is_hidden(code)))
+		style->spell(spelled, is_byte ? p[0] : code, is_byte);
+	return len > 0 ? len : 1;
+}
 
 static const char *as_it_is(char c)
 {
@@ -79,19 +98,26 @@ static const char *as_it_is(char c)
 	return NULL;
 }
 
+static const char *keep_line_ends(char c)
+{
+	return c == '\n' ? "\n" : c == '\t' ? "\t" : NULL;
+}
+
+static const struct style in_text = {as_it_is, spell_for_people}, in_lines = {keep_line_ends, spell_for_people};
+
 // Append until the text ends or `most` bytes are there; returns how much of the text that took, or SIZE_MAX without
 // memory.
-static size_t put(struct buf *out, const char *text, size_t len, size_t most, escape *escaped)
+static size_t put(struct buf *out, const char *text, size_t len, size_t most, const struct style *style)
 {
 	size_t i = 0, shown = 0, start = out->len; // up to `shown` it is in out
 
 	while (i < len && out->len - start + (i - shown) < most) {
 		char spelled[16];
-		const char *instead = escaped(text[i]);
+		const char *instead = style->escape(text[i]);
 		size_t n = 1;
 
 		if (instead == NULL && ((unsigned char)text[i] < 0x20 || (unsigned char)text[i] >= 0x7f)) {
-			n = spell((const unsigned char *)text + i, len - i, spelled);
+			n = show(style, (const unsigned char *)text + i, len - i, spelled);
 			instead = spelled[0] != '\0' ? spelled : NULL;
 		}
 		if (instead != NULL) {
@@ -106,17 +132,25 @@ static size_t put(struct buf *out, const char *text, size_t len, size_t most, es
 
 bool visible_text(struct buf *out, const char *text, size_t len)
 {
-	return put(out, text, len, SIZE_MAX, as_it_is) != SIZE_MAX;
-}
-
-static const char *in_lines(char c)
-{
-	return c == '\n' ? "\n" : c == '\t' ? "\t" : NULL;
+	return put(out, text, len, SIZE_MAX, &in_text) != SIZE_MAX;
 }
 
 bool visible_lines(struct buf *out, const char *text, size_t len)
 {
-	return put(out, text, len, SIZE_MAX, in_lines) != SIZE_MAX;
+	return put(out, text, len, SIZE_MAX, &in_lines) != SIZE_MAX;
+}
+
+// White space between tokens stays that; within strings JSON has none of these as they are.
+static const char *keep_white_space(char c)
+{
+	return c == '\r' ? " " : keep_line_ends(c);
+}
+
+bool visible_json(struct buf *out, const char *json, size_t len)
+{
+	static const struct style in_json = {keep_white_space, spell_for_json};
+
+	return put(out, json, len, SIZE_MAX, &in_json) != SIZE_MAX;
 }
 
 void visible_copy(char *out, size_t size, const char *text, bool lines)
@@ -134,19 +168,20 @@ void visible_copy(char *out, size_t size, const char *text, bool lines)
 	buf_free(&shown);
 }
 
-bool visible_excerpt(struct buf *out, const char *text, size_t len, size_t most)
+bool visible_excerpt(struct buf *out, const char *text, size_t len, size_t most, bool lines)
 {
 	enum { WORDS = 48, LONGEST = 16 }; // of what is said at the end; of one character, which put may go too far by
-	size_t start = out->len, taken = put(out, text, len, most + 1, as_it_is);
+	const struct style *style = lines ? &in_lines : &in_text;
+	size_t start = out->len, taken = put(out, text, len, most + 1, style);
 
 	if (taken == SIZE_MAX || (taken == len && out->len - start <= most))
 		return taken != SIZE_MAX;
 	out->len = start;
-	taken = put(out, text, len, most - WORDS - LONGEST, as_it_is);
+	taken = put(out, text, len, most - WORDS - LONGEST, style);
 	return taken != SIZE_MAX && buf_printf(out, "… (%zu more bytes)", len - taken);
 }
 
-static const char *in_csv(char c)
+static const char *double_quotes(char c)
 {
 	return c == '"' ? "\"\"" : NULL;
 }
@@ -166,6 +201,8 @@ static bool is_formula(const char *text, size_t len)
 
 bool visible_csv(struct buf *out, const char *text, size_t len)
 {
-	return buf_puts(out, is_formula(text, len) ? "\"'" : "\"") && put(out, text, len, SIZE_MAX, in_csv) != SIZE_MAX &&
+	static const struct style in_csv = {double_quotes, spell_for_people};
+
+	return buf_puts(out, is_formula(text, len) ? "\"'" : "\"") && put(out, text, len, SIZE_MAX, &in_csv) != SIZE_MAX &&
 		   buf_putc(out, '"');
 }

@@ -10,7 +10,10 @@
 
 #include "base/buf.h"
 
-enum { VISIBLE_EXCERPT = 2048 }; // bytes that are shown of what a server or a script says
+enum {
+	VISIBLE_EXCERPT = 2048, // bytes that are shown of what a server or a script says
+	VISIBLE_MESSAGE = 4096, // and of an error's message, which may hold such an excerpt
+};
 
 // All of these append to out, and return false when memory runs out.
 
@@ -21,9 +24,14 @@ bool visible_lines(struct buf *out, const char *text, size_t len);
 // The one or the other into a fixed buffer (error messages), cut at size - 1 bytes, always terminated; `text` may be
 // the buffer.
 void visible_copy(char *out, size_t size, const char *text, bool lines);
-// The same in `most` bytes at most: what is longer is cut, and how much is missing is said. An excerpt is its own.
-bool visible_excerpt(struct buf *out, const char *text, size_t len, size_t most);
-// The same as a cell of CSV (RFC 4180), quoted. One that a spreadsheet would take for a formula gets a ' before it.
+// The one or the other in `most` bytes at most: what is longer is cut, and how much is missing is said. An excerpt is
+// its own.
+bool visible_excerpt(struct buf *out, const char *text, size_t len, size_t most, bool lines);
+// JSON text whose characters that a reader would not see are escaped as \u202e: the same value, for files that people
+// open too.
+bool visible_json(struct buf *out, const char *json, size_t len);
+// As visible_text, as a cell of CSV (RFC 4180), quoted. One that a spreadsheet would take for a formula gets a ' before
+// it.
 bool visible_csv(struct buf *out, const char *text, size_t len);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <lauxlib.h>
 
+#include "base/visible.h"
 #include "bind/err_lua.h"
 #include "bind/modules.h"
 #include "io/json.h"
@@ -552,6 +553,13 @@ static int push_encoded(lua_State *L, struct form form)
 {
 	struct buf *out = encode_to_buf(L, 1, form);
 
+	if (form.spell) {
+		struct buf *shown = l_json_buf(L);
+
+		check(L, visible_json(shown, out->data, out->len));
+		buf_free(out);
+		out = shown;
+	}
 	lua_pushlstring(L, out->data, out->len);
 	buf_free(out);
 	return 1;

@@ -51,9 +51,25 @@ static int l_lines(lua_State *L)
 	return shown(L, visible_lines);
 }
 
+// json(json) -> json
+static int l_json(lua_State *L)
+{
+	return shown(L, visible_json);
+}
+
 static bool excerpt(struct buf *out, const char *text, size_t len)
 {
-	return visible_excerpt(out, text, len, VISIBLE_EXCERPT);
+	return visible_excerpt(out, text, len, VISIBLE_EXCERPT, false);
+}
+
+static bool message(struct buf *out, const char *text, size_t len)
+{
+	return visible_excerpt(out, text, len, VISIBLE_MESSAGE, false);
+}
+
+static bool message_lines(struct buf *out, const char *text, size_t len)
+{
+	return visible_excerpt(out, text, len, VISIBLE_MESSAGE, true);
 }
 
 // excerpt(text) -> text
@@ -62,14 +78,20 @@ static int l_excerpt(lua_State *L)
 	return shown(L, excerpt);
 }
 
+// message(text, lines) -> text
+static int l_message(lua_State *L)
+{
+	return shown(L, lua_toboolean(L, 2) ? message_lines : message);
+}
+
 // csv(text) -> text
 static int l_csv(lua_State *L)
 {
 	return shown(L, visible_csv);
 }
 
-static const luaL_Reg functions[] = {
-	{"text", l_text}, {"lines", l_lines}, {"excerpt", l_excerpt}, {"csv", l_csv}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"text", l_text}, {"lines", l_lines}, {"json", l_json}, {"excerpt", l_excerpt},
+	{"message", l_message}, {"csv", l_csv}, {NULL, NULL}};
 
 int luaopen_syncrun_visible(lua_State *L)
 {

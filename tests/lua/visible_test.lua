@@ -42,6 +42,38 @@ t.test("visible: a long text is cut to 2 KiB between characters, and says how mu
 	end
 end)
 
+t.test("visible: an error's message may quote an excerpt; whoever makes one, it is clean and ends", function()
+	local err = require "syncrun.err"
+	t.eq(visible.message("a\nb\27", false), "a\\x0ab\\x1b")
+	t.eq(visible.message("a\nb\27", true), "a\nb\\x1b")
+	for _, lines in ipairs { false, true } do
+		t.ok(#visible.message(("x\n"):rep(9000), lines) <= 4096)
+		t.eq(visible.message(("x"):rep(4096), lines), ("x"):rep(4096))
+	end
+	local _, e = err.try(err.raisef, "http", "it says '%s'", "\27[31m\n" .. ("no "):rep(100000))
+	t.contains(e.message, "it says '\\x1b[31m\\x0ano no")
+	t.ok(#e.message <= 4096)
+	_, e = err.try(err.raise, { kind = "http", message = "\u{202E}", code = "\27" .. ("x"):rep(100) })
+	t.eq({ e.message, e.code }, { "\\u202e", "\\x1b" .. ("x"):rep(43) })
+	_, e = err.try(error, "a\27\nb")
+	t.contains(e.message, "a\\x1b\nb")
+end)
+
+t.test("visible: JSON stays the same value, and shows what it holds", function()
+	local json = require "syncrun.json"
+	t.eq(visible.json '{"a\u{202E}":["\u{E0041}","\127",1]}', '{"a\\u202e":["\\udb40\\udc41","\\u007f",1]}')
+	t.eq(json.encode({ ["\u{200B}"] = "x\u{9B}\n\255" }, { spell = true }), '{"\\u200b":"x\\u009b\\n\\\\xff"}')
+	for _, text in ipairs { '{\n  "a": "\u{FEFF}\u{E0041}\\u202e é"\n}', '"山田　太郎"', "[1.50,null]\r\n" } do
+		t.eq(json.canonical(visible.json(text)), json.canonical(text))
+	end
+end)
+
+t.test("visible: a report keeps 16 KiB of a value", function()
+	local kept = require "syncrun.model.values".kept
+	t.eq({ kept(nil), kept "x", kept(("x"):rep(16384)) }, { nil, "x", ("x"):rep(16384) })
+	t.eq(kept(("ö"):rep(10000)), ("ö"):rep(8191) .. "… (3618 more bytes)")
+end)
+
 t.test("visible: a spreadsheet takes no cell for a formula, and every row stays one", function()
 	for text, cell in pairs {
 		["=1+1"] = [["'=1+1"]], ["+49 30"] = [["'+49 30"]], ["-2"] = [["'-2"]], ["@SUM(A1)"] = [["'@SUM(A1)"]],

@@ -28,7 +28,7 @@ local function remembered(run)
 end
 
 local function remember(run, last)
-	report.file(path_of(run), function(w) w:write(json.encode(last, { pretty = true }) .. "\n") end)
+	report.file(path_of(run), function(w) w:write(json.encode(last, { pretty = true, spell = true }) .. "\n") end)
 end
 
 -- The mapping's field that says when a contact changed.

@@ -9,21 +9,23 @@ local ledger_of = require "syncrun.record.ledger"
 local lock = require "syncrun.record.lock"
 local log = require "syncrun.log"
 local report = require "syncrun.flow.report"
+local report_csv = require "syncrun.flow.report_csv"
 local visible = require "syncrun.visible"
 
 local M = {}
 
 local FORGOTTEN = "(forgotten)"
+local SPELLED = { spell = true } -- as reports are
 
 -- ---- lines
 
 -- A line of a report or plan in JSON: nil when it is not about the contact.
 local function json_line(line, key)
-	if not line:find(json.encode(key), 1, true) then return nil end
+	if not line:find(json.encode(key, SPELLED), 1, true) then return nil end
 	local value = err.try(json.decode, line)
 	if type(value) ~= "table" or (value.contact_id ~= key and value.id ~= key) then return nil end
-	return json.encode { contact_id = FORGOTTEN, kind = value.kind, system = value.system, field = value.field,
-		systems = value.systems, change = value.change }
+	return json.encode({ contact_id = FORGOTTEN, kind = value.kind, system = value.system, field = value.field,
+		systems = value.systems, change = value.change }, SPELLED)
 end
 
 -- A note that names the contact at its end, and not because a number is the same; nil for any other.
@@ -93,7 +95,7 @@ local function rewrite_document(path, key)
 	local changed = change_list(only, function(id) return id == key and FORGOTTEN or nil end)
 		+ change_list(value.notes, function(note) return note_without(note, key) end)
 	if changed == 0 then return 0 end
-	replace(path, function(writer) writer:write(json.encode(value, { pretty = true }) .. "\n") end)
+	replace(path, function(writer) writer:write(json.encode(value, { pretty = true, spell = true }) .. "\n") end)
 	return changed
 end
 
@@ -117,6 +119,7 @@ local function forget_in_folder(folder, key)
 	for _, name in ipairs { "contacts.jsonl", "issues.jsonl", "values.jsonl", "owned.jsonl", "plan.jsonl" } do
 		n = n + rewrite_lines(folder .. "/" .. name, key)
 	end
+	n = n + rewrite(folder .. "/issues.csv", function(line) return report_csv.without(line, key, FORGOTTEN) end)
 	for _, name in ipairs { "spool.db", "again.db" } do os.remove(folder .. "/" .. name) end -- of a run that was killed
 	return n + rewrite(folder .. "/report.txt", text_lines(key)) + rewrite_document(folder .. "/report.json", key)
 end

@@ -43,7 +43,7 @@ end
 
 local REPORTS = {
 	"report.txt", "report.json", "contacts.jsonl", "issues.jsonl", "values.jsonl", "owned.jsonl", "requests.jsonl",
-	"plan.jsonl",
+	"plan.jsonl", "issues.csv",
 }
 
 -- Remove runs that began longer than `seconds` ago: their rows, and their report files in the state folder.

@@ -8,6 +8,7 @@ local file = require "syncrun.file"
 local json = require "syncrun.json"
 local ledger = require "syncrun.record.ledger"
 local rows = require "syncrun.rows"
+local values = require "syncrun.model.values"
 
 local M = {}
 
@@ -40,7 +41,8 @@ end
 local function fields_of(change)
 	local list = json.array {}
 	for i, d in ipairs(change.differences) do
-		list[i] = { field = d.field, column = d.column, actual = d.actual or json.null, expected = d.expected or json.null }
+		list[i] = { field = d.field, column = d.column, actual = values.kept(d.actual) or json.null,
+			expected = values.kept(d.expected) or json.null }
 	end
 	return list
 end
@@ -50,7 +52,8 @@ local function new_fields(target, expected, i)
 	local list = json.array {}
 	for _, column in ipairs(target.projection) do
 		if column.own == "source" and not expected:is_null(i, column.name) then
-			list[#list + 1] = { field = column.field.name, column = column.name, expected = expected:text(i, column.name) }
+			list[#list + 1] = { field = column.field.name, column = column.name,
+				expected = values.kept(expected:text(i, column.name)) }
 		end
 	end
 	return list
@@ -93,7 +96,7 @@ end
 ---@return syncrun.Writer
 function M.record(run, path)
 	local writer = file.create(path)
-	writer:write(json.encode(head_of(run)) .. "\n")
+	writer:write(encoded(head_of(run)) .. "\n")
 	run.snapshot.db:exec(LINES)
 	for _, target in ipairs(run.targets) do record_target(target, run.snapshot.db, writer) end
 	return writer

@@ -4,6 +4,7 @@ local file = require "syncrun.file"
 local host = require "syncrun.host"
 local json = require "syncrun.json"
 local report_contacts = require "syncrun.flow.report_contacts"
+local report_csv = require "syncrun.flow.report_csv"
 local report_values = require "syncrun.flow.report_values"
 local reports = require "syncrun.report"
 local visible = require "syncrun.visible"
@@ -242,8 +243,8 @@ local function write_issues(writer, run)
 		writer:write(M.line(line))
 	end
 	for row in snapshot.db:each "SELECT system, phase, reason FROM lost ORDER BY system, rowid" do
-		writer:write(json.encode { kind = "failed", system = row.system, phase = row.phase, reason = row.reason,
-			contacts = snapshot.total - snapshot.nbad } .. "\n")
+		writer:write(M.line { kind = "failed", system = row.system, phase = row.phase, reason = row.reason,
+			contacts = snapshot.total - snapshot.nbad })
 	end
 	for row in snapshot.db:each(EXTRAS, nil, -1) do
 		writer:write(M.line { kind = "extra", system = row.system, contact_id = row.k, name = row.name })
@@ -295,8 +296,8 @@ local function write_report(writer, run)
 	report_values.say_fates(say, run.snapshot.label, run.result.systems)
 end
 
---- All report files into a folder: report.txt, report.json, contacts.jsonl, issues.jsonl; values.jsonl when folds were
---- traced; owned.jsonl when people changed what is theirs.
+--- All report files into a folder: report.txt, report.json, contacts.jsonl, issues.jsonl, issues.csv; values.jsonl when folds
+--- were traced; owned.jsonl when people changed what is theirs.
 ---@param dir string
 ---@param run table
 function M.files(dir, run)
@@ -304,6 +305,7 @@ function M.files(dir, run)
 	M.file(dir .. "/report.txt", function(w) write_report(w, run) end)
 	M.file(dir .. "/contacts.jsonl", function(w) report_contacts.write(w, run) end)
 	M.file(dir .. "/issues.jsonl", function(w) write_issues(w, run) end)
+	M.file(dir .. "/issues.csv", function(w) report_csv.write(w, run.snapshot) end)
 	if run.options.trace_folds then
 		M.file(dir .. "/values.jsonl", function(w) report_values.write_fates(w, run.snapshot) end)
 	end

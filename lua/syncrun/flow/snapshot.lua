@@ -4,6 +4,7 @@ local rows = require "syncrun.rows"
 local sql = require "syncrun.systems.sql"
 local sqlite = require "syncrun.sqlite"
 local task = require "syncrun.task"
+local values = require "syncrun.model.values"
 
 local M = {}
 
@@ -134,6 +135,7 @@ function Snapshot:position(key)
 	return self.db:one(("SELECT pos FROM source WHERE %s = ?"):format(self.key), key).pos
 end
 
+local kept = values.kept
 local LONG, LONG_MAX = 300, 1000 -- bytes of a reason that is kept once; how many such
 local IN_FULL = "… (in full where it came first)"
 
@@ -153,7 +155,8 @@ end
 function Snapshot:note(finding)
 	self.db:run([[INSERT INTO finding (pos, system, phase, kind, field, actual, expected, stored, reason, state)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)]], finding.pos or self:position(finding.key), finding.system, finding.phase,
-		finding.kind, finding.field, finding.actual, finding.expected, finding.stored, brief(self, finding), finding.state)
+		finding.kind, finding.field, kept(finding.actual), kept(finding.expected), kept(finding.stored), brief(self, finding),
+		finding.state)
 end
 
 --- A system was lost: that is wrong with every good contact.
@@ -183,14 +186,14 @@ end
 ---@param f table pos or key; system, field, fate, note, stored, reason
 function Snapshot:note_fate(f)
 	self.db:run("INSERT INTO fate VALUES (?, ?, ?, ?, ?, ?, ?)", f.pos or self:position(f.key), f.system, f.field, f.fate,
-		f.note, f.stored, f.reason)
+		f.note, kept(f.stored), f.reason)
 end
 
 --- Record what a system holds in a field that the source does not rule.
 ---@param o table key, system, field, own, expected, actual, editor
 function Snapshot:note_owned(o)
 	self.db:run("INSERT INTO owned VALUES (?, ?, ?, ?, ?, ?, ?)", self:position(o.key), o.system, o.field, o.own,
-		o.expected, o.actual, o.editor)
+		kept(o.expected), kept(o.actual), kept(o.editor))
 end
 
 --- Forget what a former pass noted of a system's values.
@@ -446,7 +449,7 @@ end
 function Snapshot:note_extras_without_key(system, label)
 	local t, column = self.held[system.name], system.name_column
 	if not t then return end
-	local shown = column and t.schema:index(column) and sql.name(column) or "NULL"
+	local shown = column and t.schema:index(column) and ("substr(%s, 1, 200)"):format(sql.name(column)) or "NULL"
 	self.db:run(("INSERT INTO extra SELECT ?, '', %s FROM %s WHERE %s = '' AND %s"):format(shown, t.name, t.key,
 		gone_clause(t, false)), label)
 end

@@ -1,5 +1,5 @@
 --- What became of the values of a run: what a system cannot hold, what it folds (per contact only when asked for), and
---- what its own people keep in the fields that are theirs. Kept in the spool for the report. Knows no system by name.
+--- what its own people keep in the fields that are theirs. Kept in the snapshot for the report. Knows no system by name.
 local rows = require "syncrun.rows"
 
 local M = {}
@@ -31,6 +31,17 @@ function M.shown(text, kind)
 		local named = ({ ["\n"] = "\\n", ["\t"] = "\\t", ['"'] = '\\"', ["\\"] = "\\\\" })[c]
 		return named or ("\\u%04x"):format(c:byte())
 	end) .. '"'
+end
+
+local KEPT_MAX = 16384 -- bytes of a value that a report keeps
+
+--- A value as a report keeps it: what is longer than 16 KiB is cut, and how much is missing is said.
+---@param text string?
+---@return string?
+function M.kept(text)
+	if not text or #text <= KEPT_MAX then return text end
+	local n = utf8.offset(text, 0, KEPT_MAX) - 1
+	return ("%s… (%d more bytes)"):format(text:sub(1, n), #text - n)
 end
 
 --- Why a cell is lost or rejected, in words; of a lost one also what would be, or is, stored.

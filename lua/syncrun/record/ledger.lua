@@ -132,8 +132,8 @@ local function cut(text)
 	return text:sub(1, (utf8.offset(text, 0, TEXT_MAX) or TEXT_MAX) - 1) .. "…"
 end
 
--- What was sent, as it was; what a server said, harmless for the terminal of whoever reads it.
-local function sent(text) return text and cut(log.redact(text)) end
+-- What was sent, which is JSON, and what a server said: harmless for the terminal of whoever reads it.
+local function sent(text) return text and cut(visible.json(text)) end
 local function said(text) return text and cut(visible.lines(text)) end
 
 local function now()
@@ -143,7 +143,7 @@ end
 -- ---- runs
 
 local function text_of(value)
-	return log.redact(json.encode(value))
+	return log.redact(json.encode(value, { spell = true }))
 end
 
 --- The digest of a script's file: a path, or a module's name; nil when there is none.
@@ -247,7 +247,7 @@ end
 local function keys_of(page, key)
 	local keys = {}
 	for i = 1, #page do keys[i] = page:text(i, key) end
-	return json.encode(json.array(keys))
+	return json.encode(json.array(keys), { spell = true })
 end
 
 local function literal(text)

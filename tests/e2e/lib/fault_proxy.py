@@ -6,7 +6,9 @@ Prints its own URL, then runs until it is killed; SIGUSR1 ends the faults. Fault
   limit         refused as GraphQL does it: 200 with LIMIT_REACHED (not forwarded)
   413           requests of more than 20 kB are refused with a page (not forwarded)
   403-page      a firewall's page, for metadata too: 403-page-all
+  shout         changes of people are refused with a message of 4 MB that would steer a terminal (not forwarded)
   500           an answer of status 500 (not forwarded)
+  echo          an answer of status 500 that tells all headers and the body of the request (not forwarded)
   502           a gateway's HTML page (not forwarded)
   502-after     the same, but the server has acted
   reset-before  the connection is reset, the server never saw the request
@@ -26,6 +28,9 @@ every = int(sys.argv[3]) if len(sys.argv) > 3 else 3
 lock, state = threading.Lock(), {"seen": 0, "on": True}
 LIMIT = "Limit reached (50 tokens per 1000 ms)"
 LARGE = (413, "text/html", b"<html><body><h1>413 Request Entity Too Large</h1></body></html>")
+STEERING = "\x1b]0;owned\x07\x1b[2J\u009b31m\r\nsyncrun: all is well\u202e\u200b\0 "
+SHOUT = (200, "application/json", json.dumps({"data": None, "errors": [{"message": STEERING + "no " * 1400000,
+         "extensions": {"code": "BAD_USER_INPUT", "userFriendlyMessage": STEERING}}]}).encode())
 BEFORE = {
     "429": (429, "application/json", b'{"statusCode":429,"error":"HttpException","messages":["%s"]}' % LIMIT.encode()),
     "limit": (200, "application/json", b'{"data":{"people":null},"errors":[{"message":"%s","extensions":{"subCode":'
@@ -71,6 +76,12 @@ def circle(request):
     return status, kind, json.dumps(answer).encode()
 
 
+def changes_people(body):
+    """Not so the question what the key may do: two people with one id, who are never made."""
+    people = json.loads(body).get("variables", {}).get("data", [])
+    return b"createPeople" in body and not (len(people) == 2 and people[0].get("id") == people[1].get("id") is not None)
+
+
 class Handler(socketserver.StreamRequestHandler):
     def send(self, status, kind, data, until=None, drip=0):
         head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(data)}\r\n\r\n".encode()
@@ -108,6 +119,13 @@ class Handler(socketserver.StreamRequestHandler):
             return True
         if fault == "413":
             self.send(*(LARGE if len(request[3]) > 20000 else answer_of(*request)))
+            return True
+        if fault == "echo":
+            said = f"{request[1]} {request[2]} {request[3].decode()}"
+            self.send(500, "application/json", json.dumps({"statusCode": 500, "error": said, "messages": [said]}).encode())
+            return True
+        if fault == "shout":
+            self.send(*(SHOUT if changes_people(request[3]) else answer_of(*request)))
             return True
         if fault == "reset-before":
             reset(self.connection)

@@ -12,7 +12,7 @@ Evidence.__index = Evidence
 local function counted(target)
 	local names = {}
 	for i, name in ipairs(target.plans.expected:schema():names()) do
-		if i == 1 or target.judge:counts(target.field_of[name].name) then names[#names + 1] = name end
+		if i == 1 or target.judge:includes(target.field_of[name].name) then names[#names + 1] = name end
 	end
 	return names
 end

@@ -72,10 +72,10 @@ function M.load(name, mapping)
 	return M.compile(script.load(name, "checks"), mapping, name)
 end
 
---- Whether a difference in this field counts.
+--- Whether this field is included: a difference in another is no finding.
 ---@param name string of the mapping's field
 ---@return boolean
-function Checks:counts(name)
+function Checks:includes(name)
 	if name == self.mapping.name then return self.name end
 	if type(self.fields) ~= "table" then return self.fields end
 	for _, wanted in ipairs(self.fields) do
@@ -89,7 +89,7 @@ end
 function Checks:left_out()
 	local list, fields = {}, {}
 	for _, field in ipairs(self.mapping.fields) do
-		if field.name ~= self.mapping.key and not self:counts(field.name) then fields[#fields + 1] = field.name end
+		if field.name ~= self.mapping.key and not self:includes(field.name) then fields[#fields + 1] = field.name end
 	end
 	if not self.exists then list[1] = "Not compared, by the checks: whether a contact is there, and only once" end
 	if #fields > 0 then list[#list + 1] = "Not compared, by the checks: " .. table.concat(fields, ", ") end

@@ -52,7 +52,7 @@ local function verdict_of(column, expected, judge, found, alive)
 	if column.own == "target" then return equal and "equal, never written" or "its own, never written" end
 	if column.own == "once" then return equal and "equal" or "changed there since it was created" end
 	if equal then return "equal" end
-	return judge:counts(column.field.name) and "different" or "different, which the checks leave out"
+	return judge:includes(column.field.name) and "different" or "different, which the checks leave out"
 end
 
 --- From the model to one system: what it should hold, what it holds.

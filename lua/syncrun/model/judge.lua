@@ -39,11 +39,11 @@ function M.new(system, checks)
 	return self
 end
 
---- Whether a difference in a field counts: the checks may leave it out.
+--- Whether the checks include a field: a difference in another is no finding.
 ---@param field string of the mapping
 ---@return boolean
-function Judge:counts(field)
-	return self.checks:counts(field)
+function Judge:includes(field)
+	return self.checks:includes(field)
 end
 
 --- Whether a row that was read is a tombstone.
@@ -103,7 +103,7 @@ end
 local function counting(self, expected, i, found, j)
 	local list = {}
 	for _, d in ipairs(self:differences(expected, i, found, j)) do
-		if self:counts(d.field) then list[#list + 1] = d end
+		if self:includes(d.field) then list[#list + 1] = d end
 	end
 	return list
 end

@@ -181,7 +181,7 @@ local function calls_of(self, look, releases, by_key)
 	local creates, updates = look:counts()
 	if creates + updates == 0 then return 0 end
 	local batch = self.limits.rows
-	local read = by_key and math.ceil(look.spool.total / 500) or self.reader:calls(look:people() + creates)
+	local read = by_key and math.ceil(look.snapshot.total / 500) or self.reader:calls(look:people() + creates)
 	return math.ceil(creates / batch) + math.ceil(updates / batch) + math.ceil(#releases / batch) + read
 end
 
@@ -205,12 +205,12 @@ end
 
 --- Look at what a run is going to change, before it does: the flow tells it by look:change(mode, page, indices),
 --- look:finish() returns what is refused, by key, and look:commit() is called when it is going to be written.
----@param spool syncrun.Snapshot
+---@param snapshot syncrun.Snapshot
 ---@param o { by_key: boolean, is_ours: (fun(key: string): boolean)? }
 ---@return syncrun.TwentyLookAhead
-function System:foresee(spool, o)
-	local look = look_ahead.new { spool = spool, name = self.name, key = self.columns[1].name, email = self.writer.email,
-		settings = self.settings, is_ours = o.is_ours, by_key = o.by_key,
+function System:foresee(snapshot, o)
+	local look = look_ahead.new { snapshot = snapshot, name = self.name, key = self.columns[1].name,
+		email = self.writer.email, settings = self.settings, is_ours = o.is_ours, by_key = o.by_key,
 		holders = function(emails) return self.reader:holders(emails) end }
 	function look.finish()
 		local refused, merged = look:judge()

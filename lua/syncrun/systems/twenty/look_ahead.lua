@@ -1,4 +1,4 @@
---- What a run is going to change in Twenty, looked at before the first write, by SQL over the run's spool: addresses that
+--- What a run is going to change in Twenty, looked at before the first write, by SQL over the run's snapshot: addresses that
 --- two people would share (the server names no culprit, and an upsert would take the other person's place), people who
 --- are soft-deleted there, and how many requests it takes. The rules stand in lua/README.md. Sends nothing itself.
 local json = require "syncrun.json"
@@ -24,13 +24,13 @@ local CONTENDED = "SELECT email FROM twenty_change WHERE email <> '' GROUP BY em
 
 --- Look at a run. Settings: duplicate_email ("reject", "additional"), adopt, revive ("all", "ours", "never"),
 --- on_deleted ("restore", "respect").
----@param o { spool: syncrun.Snapshot, name: string, key: string, email: table?, settings: table,
+---@param o { snapshot: syncrun.Snapshot, name: string, key: string, email: table?, settings: table,
 ---           is_ours: fun(key: string): boolean, by_key: boolean, holders: fun(emails: string[]): syncrun.Rows }
 ---@return syncrun.TwentyLookAhead
 function M.new(o)
 	local self = setmetatable({ refused = {}, demoted = {}, adopted = {}, givers = {}, merged = {} }, Look)
 	for name, value in pairs(o) do self[name] = value end
-	self.db = o.spool.db
+	self.db = o.snapshot.db
 	self.db:exec(TABLES)
 	return self
 end
@@ -84,7 +84,7 @@ end
 
 -- Whether a contact has an address as an additional one because it is its own, and somebody else's primary one.
 local function is_its_own(self, key, email)
-	local _, value = self.spool:value(key, self.email.from)
+	local _, value = self.snapshot:value(key, self.email.from)
 	return type(value) == "string" and value:lower() == email
 end
 
@@ -138,7 +138,7 @@ local function conflicts(self)
 	return self.db:query(([[SELECT c.k, c.email, c.mode, h.k AS holder, h.id, h.deleted, g.email AS wants, %s AS known
 		FROM twenty_change AS c JOIN twenty_holder AS h ON h.email = c.email AND h.k <> c.k
 		LEFT JOIN twenty_change AS g ON g.k = h.k AND h.k <> '' WHERE c.email <> '' ORDER BY c.k]]):format(
-		self.by_key and "1" or self.spool:in_source "h.k"))
+		self.by_key and "1" or self.snapshot:in_source "h.k"))
 end
 
 local function lose(self, c, holder)
@@ -214,9 +214,9 @@ end
 local function show_adopted(self)
 	for key, id in pairs(self.adopted) do
 		for i = 1, self.found and #self.found or 0 do
-			if self.found:text(i, "id") == id then self.spool:append(self.name, self.found:slice(i, i)) end
+			if self.found:text(i, "id") == id then self.snapshot:append(self.name, self.found:slice(i, i)) end
 		end
-		local t = self.spool:table_of(self.name)
+		local t = self.snapshot:table_of(self.name)
 		self.db:run(('UPDATE %s SET %s = ?, %s = NULL WHERE "id" = ?'):format(t.name, sql.name(self.key),
 			sql.name(self.email.name)), key, id)
 		self.db:run("UPDATE twenty_change SET mode = 'update' WHERE k = ?", key)
@@ -226,7 +226,7 @@ end
 --- The people who must give up their address first, as rows to write: their id, key and additional addresses.
 ---@return { id: string, key: string, additional: any }[]
 function Look:releases()
-	local list, t = {}, self.spool:table_of(self.name)
+	local list, t = {}, self.snapshot:table_of(self.name)
 	for key, id in pairs(self.givers) do
 		local row = self.db:one(('SELECT %s AS more FROM %s WHERE "id" = ?'):format(sql.name(self.email.additional),
 			t.name), id)
@@ -251,7 +251,7 @@ end
 --- How many people were read, soft-deleted ones too.
 ---@return integer
 function Look:people()
-	local t = self.spool:table_of(self.name)
+	local t = self.snapshot:table_of(self.name)
 	return t and self.db:one(("SELECT count(*) AS n FROM %s"):format(t.name)).n or 0
 end
 
@@ -259,7 +259,7 @@ end
 ---@return table<string, { column: string, fate: string, note: string }> refused by key
 ---@return table<string, string> merged by key, in words
 function Look:judge()
-	local t = self.spool:table_of(self.name)
+	local t = self.snapshot:table_of(self.name)
 	judge_deleted(self, t)
 	if not self.email then return self.refused, self.merged end
 	judge_merged(self, t)

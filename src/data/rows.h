@@ -55,7 +55,7 @@ struct cell {
 	uint32_t len;
 	bool null;
 	uint8_t fate;  // enum fate
-	uint16_t note; // why, for FATE_LOST and FATE_REJECTED: an enum of plan.h, 0 for none
+	uint16_t note; // why, for FATE_LOST and FATE_REJECTED: an enum plan_note, 0 for none
 };
 
 struct rows {

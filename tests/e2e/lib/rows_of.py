@@ -42,7 +42,7 @@ def in_twenty(name, kind, value):
     if kind == "text" and name != "category_code":
         return (value or "").lower() if name == "email" else value or ""
     if kind == "json" and value is not None:
-        return None if canon.canonical("json", value) in ("{}", "null") else value
+        return None if canon.canonical("json", value) in ("{}", "[]", "null") else value
     if kind == "timestamp" and value is not None:
         return str(int(value) // 1000 * 1000)
     return value

@@ -10,7 +10,7 @@ records "$work/contacts.ndjson" '
 start_sandbox sandbox --load "$work/contacts.ndjson" --twenty-rate off
 start_postgres
 
-echo 'return { mapping = "my_mapping.lua", checks = "my_checks.lua" }' >config.lua
+echo 'return { mapping = "my_mapping.lua", checks = "my_checks.lua", guards = { field = 1 } }' >config.lua
 echo 'return {}' >my_checks.lua
 
 # my_mapping CODE: the shipped mapping, changed by the code; `field` finds one by its name.

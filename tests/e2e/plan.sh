@@ -42,7 +42,7 @@ mass_change() {
 	sql "update public.contacts_master set job_title = 'all the same'"
 	full_sync
 	expect_exit 4
-	expect_text "$err" "Supabase: fields of 120 of the 120 contacts that are there would change (as "
+	expect_text "$err" "Supabase: fields (job_title of 120) of 120 of the 120 contacts that are there would change (as "
 	expect_text "$err" "--allow-mass-change lets it pass"
 	expect_eq "$(sql "select count(*) from public.contacts_master where job_title = 'all the same'")" 120 "left as it was"
 	full_sync --allow-mass-change

@@ -431,13 +431,39 @@ test("guards: much that would change stops the run before anything is written, u
 	t.eq(w:full { allow_mass_change = true }, 0)
 	same_as_source(w)
 	t.contains(w:read "report/report.txt",
-		"Fake: fields of 60 of the 100 contacts that are there would change (as c01, c02,")
-	local few <close> = changed(50)
+		"Fake: fields (mail of 60) of 60 of the 100 contacts that are there would change (as c01, c02, c03, c04, c05, c06, "
+		.. "c07, c08, c09, c10) (let pass by --allow-mass-change)")
+	local few <close> = changed(50, "guards = { field = 1 }")
 	t.eq(few:full(), 0) -- never too many
-	local own <close> = changed(50, "guards = { least = 10 }")
+	local own <close> = changed(50, "guards = { least = 10, field = 1 }")
 	t.eq(own:full(), 4)
-	local share <close> = changed(60, "guards = { share = 0.7 }")
+	local share <close> = changed(60, "guards = { share = 0.7, field = 1 }")
 	t.eq(share:full(), 0)
+end)
+
+test("guards: one field that changes in over 30 % stops the run, however few contacts change in all", function()
+	local said
+	local function of(w)
+		return w:full(nil, function(this)
+			this:plan()
+			said = t.raises(require "syncrun.flow.guards".changes, "guard", this).message
+		end)
+	end
+	local w <close> = changed(40)
+	t.eq(of(w), 4)
+	t.contains(said, "Fake: the field mail of 40 of the 100 contacts that are there would change (as c01, c02, c03,")
+	t.eq(w.held.Fake.c01.mail, "old")
+	local half <close> = changed(40, "guards = { field = 0.5 }")
+	t.eq(half:full(), 0)
+	local most <close> = changed(30)
+	t.eq(most:full(), 0) -- 30 % is not over it
+	local few <close> = world.new { records = world.records(10) }
+	few:full()
+	for _, row in pairs(few.held.Fake) do row.mail = "old" end
+	t.eq(few:full(), 0) -- ten contacts are no mass
+	for _, row in pairs(few.held.Fake) do row.mail = "old" end
+	few:write("config.lua", (few:read "config.lua":gsub("recheck_after", "guards = { field_least = 9 }, recheck_after")))
+	t.eq(few:full(), 4)
 end)
 
 test("guards: creates never count; another mapping is named as the likely cause", function()

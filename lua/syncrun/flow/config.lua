@@ -22,6 +22,8 @@ for name, section in pairs(usual) do
 end
 table.sort(WORDS)
 
+local SHARE, COUNT = { types = { "number" }, min = 0, max = 1 }, { types = { "integer" }, min = 0 }
+
 -- The settings that are no system's.
 local GENERAL = {
 	settings = {
@@ -31,8 +33,7 @@ local GENERAL = {
 		checks = { types = { "text" }, filled = true },
 		recheck_after = { types = { "number" }, min = 0 }, -- seconds
 		guards = { types = { "table" }, fields = {
-			share = { types = { "number" }, min = 0, max = 1 }, least = { types = { "integer" }, min = 0 },
-			shrunk = { types = { "number" }, min = 0, max = 1 } } },
+			share = SHARE, field = SHARE, shrunk = SHARE, least = COUNT, field_least = COUNT } },
 		witnesses = { types = { "list" }, items = { types = { "text" }, filled = true } }, -- verifier keys
 		source = { types = { "table" } },
 		targets = { types = { "list" }, items = { types = { "table" } }, filled = true },

@@ -30,14 +30,14 @@ local function is_of(totals, subject)
 	return true
 end
 
---- How many contacts the source had when all of it was proven equal everywhere for the last time; nil when it never was.
+--- How many contacts were proven equal everywhere when all of the source was compared for the last time; nil when it never was.
 ---@param subject table<string, string> what the source reads
 ---@return integer?
 function History:last_proven(subject)
-	for row in self.db:each [[SELECT totals FROM run WHERE exit = 0 AND status = 'finished' AND totals IS NOT NULL
+	for row in self.db:each [[SELECT totals FROM run WHERE exit IN (0, 1) AND status = 'finished' AND totals IS NOT NULL
 		ORDER BY id DESC LIMIT 100]] do
 		local totals = err.try(json.decode, row.totals)
-		if is_of(totals, subject) then return math.tointeger(totals.total) end
+		if is_of(totals, subject) then return math.tointeger(totals.validated) end
 	end
 end
 

@@ -30,6 +30,7 @@ local options = args.parse(arg, {
 		{ "deadline", type = "duration", metavar = "10m", help = "end in time with a report of what was done; exit code 5" },
 		{ "keep", type = "duration", metavar = "90d", help = "after success, remove older runs and their reports" },
 		{ "strict-extras", type = "flag", help = "contacts in a target that BigQuery does not have: exit code 1" },
+		{ "delete-extras", type = "flag", help = "delete those of them that we created (in Twenty softly)" },
 		{ "allow-short-source", type = "flag", help = "go on although BigQuery gives fewer or more rows than its table has" },
 		{ "allow-empty-source", type = "flag", help = "go on although BigQuery gives no contact and a target has some" },
 		{ "allow-mass-change", type = "flag", help = "go on although much of what is there would be changed" },

@@ -257,8 +257,8 @@ deleted_during_nothing_else() {
 	expect_line "$out" "Extra in CRM (not in BigQuery; listed, never deleted): 2"
 	expect_no_text "$out" "Hand Made"
 	full_sync --strict-extras
-	expect_eq "$(grep -A2 "^Extra in CRM" "$out" | tail -n 2)" "     - (ID: ${ids[33]})
-     - Hand Made (ID: none)" "who was a contact comes first"
+	expect_eq "$(grep -A2 "^Extra in CRM" "$out" | tail -n 2)" "     - (ID: ${ids[33]}), created by us
+     - Hand Made (ID: none), not created by us" "who was a contact comes first"
 }
 
 story "full_sync refuses before setup and writes nothing" refused_before_set_up

@@ -258,3 +258,19 @@ t.test("sqlite: a write never removes another contact's row", function()
 		t.eq(read_all(system), { "1" })
 	end)
 end)
+
+t.test("sqlite: only the rows of the very keys are deleted", function()
+	with_system("CREATE TABLE people (" .. columns { contact_id = "" } .. [[); INSERT INTO people (contact_id)
+		VALUES ('a'), ('A'), (x'61'), (7), ('07'), ('b'), (NULL), ('')]], function(system)
+		local keys = { "a", "07", "x'; DROP TABLE people; --" }
+		for i = 1, 1200 do keys[#keys + 1] = "none " .. i end
+		keys[#keys + 1] = "b"
+		system:delete(keys)
+		t.eq(read_all(system), { "", "", "7", "A", "X'61'" })
+	end)
+	with_system(people { contact_id = "INTEGER PRIMARY KEY" } .. "INSERT INTO people (contact_id) VALUES (7), (8)",
+		function(system)
+			system:delete { "07", "8" }
+			t.eq(read_all(system), { "7" })
+		end)
+end)

@@ -260,7 +260,7 @@ local function handle_extra(self, page, j)
 	if self.snapshot:has(key) then return end -- a contact that is not synced, as its key is repeated or a value is missing
 	self.target.counts.extra = self.target.counts.extra + 1
 	self.target.evidence:extra(page, j)
-	self.snapshot:note_extra(self.target.label, key)
+	self.snapshot:note_extra(self.target.label, key, self.target.ledger:created(self.system.name, key))
 end
 
 -- A key that is there once more than it should be.

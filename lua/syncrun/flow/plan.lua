@@ -131,8 +131,8 @@ end
 local function say_target(say, target, entries)
 	local c = target.changes
 	if not c then return say("%s: not known (%s)", target.label, target.lost.message) end
-	say("%s: %d would be created, %d changed, %d revived, %d left alone, %d refused", target.label, c.creates, c.updates,
-		c.revives, target.counts.same, c.refused)
+	say("%s: %d would be created, %d changed, %d revived, %d left alone, %d refused%s", target.label, c.creates, c.updates,
+		c.revives, target.counts.same, c.refused, c.deletes > 0 and (", %d deleted"):format(c.deletes) or "")
 	for _, entry in ipairs(entries) do say_entry(say, entry) end
 	if entries.n > #entries then say("  ... and %d more", entries.n - #entries) end
 end

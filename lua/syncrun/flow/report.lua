@@ -115,15 +115,17 @@ local function say_totals(say, t)
 end
 
 -- Those that carry a key of the source first: they were contacts once; people without one were made by hand.
-local EXTRAS = [[SELECT system, k, name FROM extra WHERE ? IS NULL OR system = ?1
+local EXTRAS = [[SELECT system, k, name, ours FROM extra WHERE ? IS NULL OR system = ?1
 	ORDER BY system, k = '', k, rowid LIMIT ?]]
+
+local ORIGIN = { [0] = "not created by us", "created by us" }
 
 local function say_extras(say, snapshot, limit)
 	for row in snapshot.db:each "SELECT system, count(*) AS n FROM extra GROUP BY system ORDER BY system" do
 		say("Extra in %s (not in %s; listed, never deleted): %d", row.system, snapshot.label, row.n)
 		for extra in snapshot.db:each(EXTRAS, row.system, limit) do
 			local id = extra.k == "" and "none" or visible.text(extra.k)
-			say("     - %s(ID: %s)", extra.name and extra.name .. " " or "", id)
+			say("     - %s(ID: %s), %s", extra.name and extra.name .. " " or "", id, ORIGIN[extra.ours])
 		end
 		if row.n > limit and limit > 0 then say("  ... and %d more", row.n - limit) end
 	end
@@ -247,7 +249,8 @@ local function write_issues(writer, run)
 			contacts = snapshot.total - snapshot.nbad })
 	end
 	for row in snapshot.db:each(EXTRAS, nil, -1) do
-		writer:write(M.line { kind = "extra", system = row.system, contact_id = row.k, name = row.name })
+		writer:write(M.line { kind = "extra", system = row.system, contact_id = row.k, name = row.name,
+			origin = row.ours == 1 and "ours" or "others" })
 	end
 end
 

@@ -3,6 +3,7 @@
 local delta = require "syncrun.flow.delta"
 local err = require "syncrun.err"
 local exits = require "syncrun.flow.exits"
+local extras = require "syncrun.flow.extras"
 local file = require "syncrun.file"
 local forgotten_of = require "syncrun.record.forgotten"
 local guards = require "syncrun.flow.guards"
@@ -189,6 +190,7 @@ function Run:show_plan()
 	local path = self.options.plan or self.folder .. "/plan.jsonl"
 	local writer <close> = plan_of.record(self, path)
 	self:plan()
+	if self.options.delete_extras then extras.plan(self) end
 	writer:close()
 	plan_of.say(self, path)
 	for _, target in ipairs(self.targets) do
@@ -206,13 +208,17 @@ function Run:sync()
 	for _, target in ipairs(self.targets) do target.on_progress = progress end
 	if self.options.apply then plan_of.hold(self, self.options.apply) end
 	self:plan()
+	if self.options.delete_extras then extras.plan(self) end
 	if self.options.apply then
 		plan_of.note_gone(self) -- approved as it stands: no guard asks again
 	else
 		guards.changes(self)
 	end
 	lifecycle.before_deadline(self, function() preflight.before_writing(self.targets) end)
-	each_target(self, function(target) target:write() end)
+	each_target(self, function(target)
+		target:write()
+		if self.options.delete_extras then extras.delete(self, target) end
+	end)
 	for _, target in ipairs(self.targets) do target.finished = self.snapshot.total end
 	progress()
 	self.say ""
@@ -269,6 +275,7 @@ end
 -- ---- begin and end
 
 local function open(options)
+	extras.check(options)
 	local self = setmetatable({ options = options, notes = {}, targets = {}, started_at = time.format(time.now(), 3),
 		requests = requests.new(), by_key = options.only ~= nil or options.limit ~= nil,
 		say = reports.stdout { quiet = options.quiet } }, Run)

@@ -33,7 +33,7 @@ CREATE TABLE fate (pos INTEGER NOT NULL, system TEXT NOT NULL, field TEXT NOT NU
 	note TEXT NOT NULL, stored TEXT, reason TEXT NOT NULL);
 CREATE TABLE owned (pos INTEGER NOT NULL, system TEXT NOT NULL, field TEXT NOT NULL, own TEXT NOT NULL, expected TEXT,
 	actual TEXT, editor TEXT);
-CREATE TABLE extra (system TEXT NOT NULL, k TEXT NOT NULL, name TEXT);
+CREATE TABLE extra (system TEXT NOT NULL, k TEXT NOT NULL, name TEXT, ours INTEGER NOT NULL DEFAULT 0); -- ours: we made it
 CREATE TABLE revived (system TEXT NOT NULL, pos INTEGER NOT NULL);
 CREATE TABLE merged (system TEXT NOT NULL, pos INTEGER NOT NULL, how TEXT NOT NULL); -- and made anew
 ]]
@@ -126,6 +126,12 @@ end
 ---@return boolean
 function Snapshot:has(key)
 	return self.db:one(("SELECT 1 AS one FROM source WHERE %s = ? LIMIT 1"):format(self.key), key) ~= nil
+end
+
+--- How many of the source's rows have no key, null or empty.
+---@return integer
+function Snapshot:nameless()
+	return self.db:one(("SELECT count(*) AS n FROM source WHERE coalesce(%s, '') = ''"):format(self.key)).n
 end
 
 --- The position of a contact by its key.
@@ -424,8 +430,21 @@ end
 --- A contact that a system has and the source has not.
 ---@param label string of the system
 ---@param key string
-function Snapshot:note_extra(label, key)
-	self.db:run("INSERT INTO extra (system, k) VALUES (?, ?)", label, key)
+---@param ours boolean our ledger created it there
+function Snapshot:note_extra(label, key, ours)
+	self.db:run("INSERT INTO extra (system, k, ours) VALUES (?, ?, ?)", label, key, ours)
+end
+
+--- The extras of a system that our ledger created, in order.
+---@param label string of the system
+---@return fun(): string?
+function Snapshot:our_extras(label)
+	local next_row, last = self.db:each("SELECT DISTINCT k FROM extra WHERE system = ? AND ours ORDER BY k", label), nil
+	return function()
+		last = next_row and next_row()
+		if not last then next_row = nil end
+		return last and last.k
+	end
 end
 
 --- A contact that somebody merged into another in a system, and that is made anew.
@@ -450,8 +469,8 @@ function Snapshot:note_extras_without_key(system, label)
 	local t, column = self.held[system.name], system.name_column
 	if not t then return end
 	local shown = column and t.schema:index(column) and ("substr(%s, 1, 200)"):format(sql.name(column)) or "NULL"
-	self.db:run(("INSERT INTO extra SELECT ?, '', %s FROM %s WHERE %s = '' AND %s"):format(shown, t.name, t.key,
-		gone_clause(t, false)), label)
+	self.db:run(("INSERT INTO extra (system, k, name) SELECT ?, '', %s FROM %s WHERE %s = '' AND %s"):format(shown, t.name,
+		t.key, gone_clause(t, false)), label)
 end
 
 --- Close and delete.

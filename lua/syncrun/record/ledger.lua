@@ -4,7 +4,7 @@
 ---   meta      version of this schema, oldest migration first
 ---   run       one row a run: when, exit code (NULL: it was interrupted), options, settings that may be kept, digests of
 ---             the script, the mapping and the checks, totals, folder of its report
----   attempt   one row for every request that should change something (mode create, update), and one for every reading
+---   attempt   one row for every request that should change something (mode create, update, delete), and one for every reading
 ---             of a system (mode read); ids grow, so that of two of them it is plain which began first.
 ---             status: sent (no answer yet; of a run that ended: interrupted), written, partly, refused, unknown, failed,
 ---             read. keys: the contacts, a JSON array (see json_each). response is kept of what failed, request when it
@@ -62,6 +62,7 @@ CREATE TEMP TABLE seen (key TEXT PRIMARY KEY NOT NULL, digest BLOB NOT NULL) WIT
 CREATE TEMP TABLE wrong (key TEXT PRIMARY KEY NOT NULL, state TEXT NOT NULL) WITHOUT ROWID;
 CREATE TEMP TABLE made (system TEXT NOT NULL, key TEXT NOT NULL, differences BLOB NOT NULL, PRIMARY KEY (system, key))
 	WITHOUT ROWID;
+CREATE TEMP TABLE created (system TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (system, key)) WITHOUT ROWID;
 ]]
 
 local function set_up(path, kept)
@@ -91,7 +92,8 @@ function M.open(state)
 		err.raise { kind = "config", code = e.code, exit = 2,
 			message = ("cannot use the ledger '%s' (%s)%s"):format(path, e.message, advice_for(e)) }
 	end
-	return setmetatable({ db = db, path = path, turn = task.mutex(), judged = {} }, Ledger)
+	return setmetatable({ db = db, path = path, turn = task.mutex(), judged = {},
+		asked_created = {} }, Ledger)
 end
 
 --- Close it. Legal twice, and at the end of a scope.
@@ -328,6 +330,29 @@ function Ledger:found(attempt, keys, reading)
 	self:commit(false, function(db) move(db, attempt, json.encode(json.array(keys)), "written", reading) end)
 end
 
+--- Contacts are about to be deleted: on disk when this returns.
+---@param system string
+---@param keys string[]
+---@param reading { id: integer } that showed that they are there
+---@return { id: integer, keys: string } the attempt
+function Ledger:deleting(system, keys, reading)
+	local attempt
+	self:commit(true, function(db)
+		attempt = begin(self, db, system, "delete", #keys, json.encode(json.array(keys)))
+		attempt.reading = reading
+	end)
+	return attempt
+end
+
+--- They are: nothing is known of them there any more.
+---@param attempt table of deleting
+function Ledger:deleted(attempt)
+	self:commit(false, function(db)
+		db:run("DELETE FROM state WHERE system = ? AND key IN (SELECT value FROM json_each(?))", attempt.system, attempt.keys)
+		close_attempt(db, attempt, "written", {})
+	end)
+end
+
 -- ---- verdicts
 
 -- failed contacts are written every time: their evidence is the last run's
@@ -391,6 +416,26 @@ end
 function Ledger:wrote(system, key)
 	return ours(self.db.one, self.db, "SELECT 1 AS one FROM state WHERE system = ? AND key = ? AND attempt > 0", system,
 		key) ~= nil
+end
+
+-- The last of creating and deleting, which was not refused, was creating.
+local CREATED = [[INSERT INTO temp.created SELECT ?1, key FROM (
+	SELECT k.value AS key, a.mode AS mode, max(a.id) AS attempt FROM attempt AS a, json_each(a.keys) AS k
+	WHERE a.system = ?1 AND a.mode IN ('create', 'delete') AND a.status IN ('sent', 'written', 'partly', 'unknown')
+	GROUP BY k.value) AS last WHERE mode = 'create' AND NOT EXISTS (SELECT 1 FROM state
+	WHERE state.system = ?1 AND state.key = last.key AND state.attempt = last.attempt
+	AND state.state IN ('planned', 'sent', 'unknown', 'rejected'))]]
+
+--- Whether this contact is in a system because we created it there, in a former run.
+---@param system string
+---@param key string
+---@return boolean
+function Ledger:created(system, key)
+	if not self.asked_created[system] then
+		self:commit(false, function(db) db:run(CREATED, system) end)
+		self.asked_created[system] = true
+	end
+	return ours(self.db.one, self.db, "SELECT 1 AS one FROM temp.created WHERE system = ? AND key = ?", system, key) ~= nil
 end
 
 -- ---- its other duties

@@ -4,7 +4,7 @@
 local Erasure = {}
 
 --- Runs that began before a time, with what belongs to them only. What a present state rests on stays, without its
---- request and response.
+--- request and response, and so does which contacts we created.
 ---@param before string RFC 3339, UTC
 ---@return { folders: string[], runs: integer, attempts: integer }
 function Erasure:prune(before)
@@ -14,8 +14,9 @@ function Erasure:prune(before)
 			pruned.folders[#pruned.folders + 1] = row.folder
 		end
 		local old = "run IN (SELECT id FROM run WHERE started_at < ?1 AND id <> ?2)"
-		pruned.attempts = db:run(("DELETE FROM attempt WHERE %s AND id NOT IN (SELECT attempt FROM state WHERE attempt > 0 "
-			.. "UNION SELECT read FROM state WHERE read > 0)"):format(old), before, self.run or 0)
+		pruned.attempts = db:run(("DELETE FROM attempt WHERE %s AND mode NOT IN ('create', 'delete') AND id NOT IN (SELECT "
+			.. "attempt FROM state WHERE attempt > 0 UNION SELECT read FROM state WHERE read > 0)"):format(old), before,
+			self.run or 0)
 		db:run(("UPDATE attempt SET request = NULL, response = NULL WHERE %s AND request IS NOT NULL"):format(old), before,
 			self.run or 0)
 		pruned.runs = db:run("DELETE FROM run WHERE started_at < ? AND id <> ?", before, self.run or 0)

@@ -69,6 +69,7 @@ local M = {}
 ---@field ready (fun(self): syncrun.Problem[])? asked where something is to be written, before anything is written in any
 ---  system: what is in its way that check does not ask for
 ---@field delete (fun(self, keys: string[]))? for good; only when asked for by name
+---@field retire (fun(self, keys: string[]))? the same, but so that people there can put them back; it is preferred
 ---@field foresee (fun(self, snapshot: syncrun.Snapshot, o: table): table)? a look ahead: { change = fun(self, mode, page,
 ---  rows), finish = fun(self): table<string, table>, table<string, string>?, commit = fun(self)? }; finish gives what would
 ---  be refused, by key, and who of those that are missing was merged into another there, in words; commit is called once it
@@ -116,8 +117,8 @@ local M = {}
 
 local TARGET = { "projection", "check", "setup", "scan", "fetch", "write", "close" }
 local SOURCE = { "check", "scan", "describe", "subject", "title", "close" }
-local OPTIONAL = { "place", "ready", "delete", "foresee", "amend", "announce", "edited", "words", "probe", "version",
-	"count", "estimate", "who", "bill" }
+local OPTIONAL = { "place", "ready", "delete", "retire", "foresee", "amend", "announce", "edited", "words", "probe",
+	"version", "count", "estimate", "who", "bill" }
 
 local function breach(kind, ...)
 	err.raise { kind = "config", exit = 2,

@@ -200,6 +200,24 @@ function System:write(batch, mode)
 	return sql.all_written(#batch.rows)
 end
 
+-- In a column that makes numbers of texts '007' is 7: what is shown as this key, and no BLOB of the same bytes.
+local DELETE = [[DELETE FROM %s WHERE %s COLLATE BINARY IN (%s) AND CAST(%s AS TEXT) COLLATE BINARY IN (%s)
+	AND typeof(%s) <> 'blob']]
+
+--- Delete the rows of these keys, all or none.
+---@param keys string[]
+function System:delete(keys)
+	local key = sql.name(self.columns[1].name)
+	writing(self):transaction(function(db)
+		for first = 1, #keys, 500 do
+			local part, places = table.move(keys, first, math.min(first + 499, #keys), 1, {}), {}
+			for i = 1, #part do places[i] = "?" .. i end
+			local list = table.concat(places, ",")
+			db:run(DELETE:format(self.table, key, list, key, list, key), table.unpack(part))
+		end
+	end)
+end
+
 --- Let go of the file.
 function System:close()
 	if self.reader then self.reader:close() end

@@ -4,6 +4,7 @@ local address = require "syncrun.url"
 local err = require "syncrun.err"
 local client = require "syncrun.systems.twenty.client"
 local fields = require "syncrun.systems.twenty.fields"
+local json = require "syncrun.json"
 local look_ahead = require "syncrun.systems.twenty.look_ahead"
 local log = require "syncrun.log"
 local metadata = require "syncrun.systems.twenty.metadata"
@@ -279,6 +280,13 @@ function System:delete(keys)
 	for _, id in ipairs(each_id(self, keys)) do
 		self.writer:mutate("mutation($id:UUID!){destroyPerson(id:$id){id}}", { id = id })
 	end
+end
+
+--- Soft-delete the people of these keys, in one request.
+---@param keys string[]
+function System:retire(keys)
+	self.writer:mutate("mutation($filter:PersonFilterInput!){deletePeople(filter:$filter){id}}",
+		{ filter = { [self.columns[1].twenty] = { ["in"] = json.array(keys) } } })
 end
 
 --- Soft-delete the people of a key, as a user of the CRM does.

@@ -27,6 +27,7 @@ local M = {}
 
 ---@class syncrun.Intent what a check is asked for
 ---@field write boolean the run writes there; false: it only reads, and asks for no more
+---@field source boolean? false: the source is not asked
 
 ---@class syncrun.Problem something in the way
 ---@field what string
@@ -70,6 +71,10 @@ local M = {}
 ---  system: what is in its way that check does not ask for
 ---@field delete (fun(self, keys: string[]))? for good; only when asked for by name
 ---@field retire (fun(self, keys: string[]))? the same, but so that people there can put them back; it is preferred
+---@field restore (fun(self, page: syncrun.Rows, mode: "create"|"update"))? put rows back that were read: "update" of contacts
+---  that are there, or soft-deleted there (the fields that a write sets), "create" of those that are not (all fields)
+---@field as_written (fun(self, page: syncrun.Rows))? what a write of these rows will leave there, where that is another: the
+---  page is changed
 ---@field foresee (fun(self, snapshot: syncrun.Snapshot, o: table): table)? a look ahead: { change = fun(self, mode, page,
 ---  rows), finish = fun(self): table<string, table>, table<string, string>?, commit = fun(self)? }; finish gives what would
 ---  be refused, by key, and who of those that are missing was merged into another there, in words; commit is called once it
@@ -117,8 +122,8 @@ local M = {}
 
 local TARGET = { "projection", "check", "setup", "scan", "fetch", "write", "close" }
 local SOURCE = { "check", "scan", "describe", "subject", "title", "close" }
-local OPTIONAL = { "place", "ready", "delete", "retire", "foresee", "amend", "announce", "edited", "words", "probe",
-	"version", "count", "estimate", "who", "bill" }
+local OPTIONAL = { "place", "ready", "delete", "retire", "restore", "as_written", "foresee", "amend", "announce",
+	"edited", "words", "probe", "version", "count", "estimate", "who", "bill" }
 
 local function breach(kind, ...)
 	err.raise { kind = "config", exit = 2,

@@ -1,5 +1,6 @@
 --- What the SQL systems share: quoting of names, the columns a mapping wants, SQL text over them.
 local err = require "syncrun.err"
+local rows = require "syncrun.rows"
 
 local M = {}
 
@@ -70,6 +71,18 @@ function M.on_conflict(columns, mode)
 	end
 	return ("ON CONFLICT (%s) DO %s"):format(M.name(columns[1].name),
 		#set > 0 and "UPDATE SET " .. table.concat(set, ", ") or "NOTHING")
+end
+
+--- A page with these columns only, in their order.
+---@param page syncrun.Rows
+---@param columns { name: string }[]
+---@return syncrun.Rows
+function M.pick(page, columns)
+	local schema, wanted = page:schema(), {}
+	for i, column in ipairs(columns) do
+		wanted[i] = { name = column.name, type = schema:type(column.name), from = column.name }
+	end
+	return (rows.plan(schema, wanted):apply(page))
 end
 
 --- One outcome for every row of a page that a set-based statement took whole.

@@ -202,6 +202,15 @@ function System:write(batch, mode)
 	err.raise(e)
 end
 
+--- Put rows back that were read: of a row that is there what an update sets, else all of it.
+---@param page syncrun.Rows
+---@param mode "create"|"update"
+function System:restore(page, mode)
+	local columns = mode == "create" and self.columns or sql.written(self.columns, "create")
+	local statement = writer.statement(self, mode, columns)
+	with_database(self, function(db) return db:write_rows(statement, sql.pick(page, columns)) end)
+end
+
 --- Delete the rows of these keys.
 ---@param keys string[]
 function System:delete(keys)

@@ -19,9 +19,10 @@ end
 --- The statement that writes a page, one array a column. It returns the keys of the rows that were taken.
 ---@param system syncrun.PostgresSystem
 ---@param mode "create"|"update"
+---@param written table[]? the columns; default: those that a new row gets
 ---@return string
-function M.statement(system, mode)
-	local written = sql.written(system.columns, "create")
+function M.statement(system, mode, written)
+	written = written or sql.written(system.columns, "create")
 	return ("INSERT INTO %s (%s) SELECT %s FROM unnest(%s) AS x(%s) %s RETURNING %s::text AS key"):format(
 		system.table, sql.list(written), sql.list(written, cast),
 		sql.list(written, function(_, i) return ("$%d::text[]"):format(i) end), sql.list(written),

@@ -173,8 +173,8 @@ function System:fetch(keys)
 end
 
 -- OR ABORT: a constraint of the table that says ON CONFLICT REPLACE would delete another contact's row.
-local function write_statement(self, mode)
-	local written = sql.written(self.columns, "create")
+local function write_statement(self, mode, written)
+	written = written or sql.written(self.columns, "create")
 	return ("INSERT OR ABORT INTO %s (%s) VALUES (%s) %s"):format(self.table, sql.list(written),
 		("?, "):rep(#written):sub(1, -3), sql.on_conflict(self.columns, mode))
 end
@@ -198,6 +198,16 @@ function System:write(batch, mode)
 		err.raise(e)
 	end
 	return sql.all_written(#batch.rows)
+end
+
+--- Put rows back that were read: of a row that is there what an update sets, else all of it.
+---@param page syncrun.Rows
+---@param mode "create"|"update"
+function System:restore(page, mode)
+	local columns = mode == "create" and self.columns or sql.written(self.columns, "create")
+	writing(self):transaction(function(db)
+		db:insert_rows(write_statement(self, mode, columns), sql.pick(page, columns))
+	end)
 end
 
 -- In a column that makes numbers of texts '007' is 7: what is shown as this key, and no BLOB of the same bytes.

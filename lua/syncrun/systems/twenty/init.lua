@@ -282,6 +282,19 @@ function System:delete(keys)
 	end
 end
 
+--- Put people back as they were read, those who were soft-deleted too.
+---@param page syncrun.Rows
+function System:restore(page)
+	check_names(self)
+	self.writer:restore(page)
+end
+
+--- What a write of these rows leaves there.
+---@param page syncrun.Rows
+function System:as_written(page)
+	self.writer:as_written(page)
+end
+
 --- Soft-delete the people of these keys, in one request.
 ---@param keys string[]
 function System:retire(keys)

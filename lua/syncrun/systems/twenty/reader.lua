@@ -70,6 +70,7 @@ local function compile(self, columns)
 		end
 		wanted[i] = { name = column.name, type = column.type, from = column.actual.from, steps = column.actual.steps }
 		table.move(column.carried, 1, #column.carried, #carried + 1, carried)
+		for _, part in ipairs(column.parts) do carried[#carried + 1] = { name = part.name, type = part.type } end
 		if column.number then self.phones[#self.phones + 1] = column end
 		if column.kind == "EMAILS" then self.email = self.email or column end
 	end
@@ -101,7 +102,8 @@ function M.new(client, columns, page_rows)
 	return self
 end
 
---- What scan and fetch give: the projection's columns, then id, deletedAt and the additional values of composites.
+--- What scan and fetch give: the projection's columns, then id, deletedAt, the additional values of composites and the parts
+--- of a name.
 ---@return syncrun.Schema
 function Reader:schema()
 	return self.plan:schema()

@@ -179,6 +179,25 @@ function Writer:release(list)
 	end
 end
 
+--- Send people back as they were read, by their ids; those who were soft-deleted are revived by it.
+---@param page syncrun.Rows
+function Writer:restore(page)
+	local found = send(self, body_of(self, page, "update"), "update", #page)
+	for i = 1, #page do
+		local key = page:text(i, self.key.name)
+		if not found[key] then err.raise(self.client:odd("shape", "did not confirm a person who was put back")) end
+	end
+end
+
+--- What becomes of rows in a write: an address that another contact keeps is no primary one.
+---@param page syncrun.Rows
+function Writer:as_written(page)
+	if not self.email or not page:schema():index(self.email.name) then return end
+	for i = 1, #page do
+		if self.demoted[page:text(i, self.key.name)] then page:set(i, self.email.name, "") end
+	end
+end
+
 --- Write a batch by one request; see the contract of systems.
 ---@param batch { rows: syncrun.Rows, model: syncrun.Rows, actual: syncrun.Rows? }
 ---@param mode "create"|"update"

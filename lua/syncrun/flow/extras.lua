@@ -63,15 +63,18 @@ end
 
 -- ---- doing it
 
--- Those of these contacts that are there, and the record of having looked.
+-- The rows of those of these contacts that are there, and the record of having looked.
 local function look(target, keys)
 	local reading = target.ledger:read(target.system.name)
-	local found, alive = target.system:fetch(keys), {}
+	local found = target.system:fetch(keys)
 	target.ledger:was_read(reading, #found)
-	for j = 1, #found do
-		if not target.judge:is_gone(found, j) then alive[#alive + 1] = found:text(j, target.key) end
-	end
-	return alive, reading
+	return found:pick((target.judge:alive(found))), reading
+end
+
+local function keys_of(target, page)
+	local keys = {}
+	for j = 1, #page do keys[j] = page:text(j, target.key) end
+	return keys
 end
 
 local function take_out(system, keys)
@@ -79,13 +82,16 @@ local function take_out(system, keys)
 end
 
 -- One request; an error that leaves open what became of it is looked into by reading.
-local function send(target, keys, reading)
-	local attempt = target.ledger:deleting(target.system.name, keys, reading)
+local function send(target, page, reading)
+	local keys = keys_of(target, page)
+	local attempt = target.ledger:departing(target.system.name, "delete", keys, reading)
+	target.images:keep { system = target.system.name, attempt = attempt.id, mode = "delete", before = page,
+		key = target.key }
 	local _, e = err.try(function()
 		take_out(target.system, keys)
 		return true
 	end)
-	if not e then return target.ledger:deleted(attempt) end
+	if not e then return target.ledger:departed(attempt) end
 	if e.kind == "cancelled" then err.raise(e) end
 	target.ledger:failed(attempt, e)
 	if not (e.unknown or e.retryable) then err.raise(e) end
@@ -104,7 +110,7 @@ function M.take_out(target, keys)
 		if #left == 0 then return n end
 		if try > 1 then task.sleep(0.25 * 2 ^ try) end
 		e = send(target, left, reading)
-		left, reading = look(target, left)
+		left, reading = look(target, keys_of(target, left))
 	end
 	if #left == 0 then return n end
 	err.raise(e or err.new { kind = "check",

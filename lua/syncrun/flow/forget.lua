@@ -4,6 +4,7 @@ local config_of = require "syncrun.flow.config"
 local err = require "syncrun.err"
 local file = require "syncrun.file"
 local forgotten_of = require "syncrun.record.forgotten"
+local images = require "syncrun.record.images"
 local json = require "syncrun.json"
 local ledger_of = require "syncrun.record.ledger"
 local lock = require "syncrun.record.lock"
@@ -116,11 +117,17 @@ end
 
 local function forget_in_folder(folder, key)
 	local n = 0
-	for _, name in ipairs { "contacts.jsonl", "issues.jsonl", "values.jsonl", "owned.jsonl", "plan.jsonl" } do
+	for _, name in ipairs { "contacts.jsonl", "issues.jsonl", "values.jsonl", "owned.jsonl", "plan.jsonl",
+		"undone.jsonl" } do
 		n = n + rewrite_lines(folder .. "/" .. name, key)
 	end
 	n = n + rewrite(folder .. "/issues.csv", function(line) return report_csv.without(line, key, FORGOTTEN) end)
 	for _, name in ipairs { "spool.db", "again.db" } do os.remove(folder .. "/" .. name) end -- of a run that was killed
+	local kept = images.of_run(folder, "rw")
+	if kept then
+		n = n + kept:forget(key)
+		kept:close()
+	end
 	return n + rewrite(folder .. "/report.txt", text_lines(key)) + rewrite_document(folder .. "/report.json", key)
 end
 
@@ -131,6 +138,7 @@ local function erase(ledger, id)
 	for path in pairs(files) do lines = lines + rewrite_document(path, id) end
 	for path in pairs(plans) do lines = lines + rewrite_lines(path, id) end
 	local done = ledger:forget(id)
+	ledger:export()
 	done.lines = lines
 	return done
 end
@@ -146,13 +154,20 @@ local function open_state(options)
 	return state
 end
 
+-- The ledger with its audit trail, which tells of the erasure without a name.
+local function open_ledger(state)
+	local ledger = ledger_of.open(state)
+	ledger:open_trail(state)
+	return ledger
+end
+
 --- Erase a contact. Returns the exit code: 1 when nothing was kept of it, which may be a slip in the id.
 ---@param options { id: string, config: string? }
 ---@return integer
 function M.run(options)
 	local state = open_state(options)
 	local _ <close> = lock.take(state)
-	local ledger <close> = ledger_of.open(state)
+	local ledger <close> = open_ledger(state)
 	local done = erase(ledger, options.id)
 	if done.states + done.attempts + done.runs + done.lines == 0 then
 		log.complain("nothing is kept of the contact '%s' in '%s'; is the id right?", options.id, state)
@@ -168,7 +183,7 @@ end
 function M.for_good(options)
 	local state = open_state(options)
 	local _ <close> = lock.take(state)
-	local ledger <close> = ledger_of.open(state)
+	local ledger <close> = open_ledger(state)
 	say_erased(erase(ledger, options.id))
 	forgotten_of.open(state):add(options.id)
 	return state

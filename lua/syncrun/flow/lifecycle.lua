@@ -5,6 +5,7 @@ local err = require "syncrun.err"
 local exits = require "syncrun.flow.exits"
 local file = require "syncrun.file"
 local host = require "syncrun.host"
+local images = require "syncrun.record.images"
 local json = require "syncrun.json"
 local ledger_of = require "syncrun.record.ledger"
 local lock = require "syncrun.record.lock"
@@ -43,7 +44,7 @@ end
 
 local REPORTS = {
 	"report.txt", "report.json", "contacts.jsonl", "issues.jsonl", "values.jsonl", "owned.jsonl", "requests.jsonl",
-	"plan.jsonl", "issues.csv",
+	"plan.jsonl", "issues.csv", "undone.jsonl",
 }
 
 -- Remove runs that began longer than `seconds` ago: their rows, and their report files in the state folder.
@@ -51,7 +52,7 @@ local function prune(ledger, seconds)
 	local pruned = ledger:prune(time.format(time.now() - math.floor(seconds * 1000000), 3))
 	if not pruned then return end
 	for _, folder in ipairs(pruned.folders) do
-		for _, list in ipairs { SCRATCH, REPORTS } do
+		for _, list in ipairs { SCRATCH, REPORTS, images.FILES } do
 			for _, name in ipairs(list) do os.remove(folder .. "/" .. name) end
 		end
 		os.remove(folder)
@@ -71,6 +72,7 @@ local function new_folder(state)
 end
 
 local function kind_of(options)
+	if options.undo then return "undo" end
 	if options.dry_run or options.plan then return "plan" end
 	if options.forget then return "forget" end
 	return options.apply and "apply" or options.skip_sync and "validate" or "sync"
@@ -85,7 +87,7 @@ end
 
 --- Take the state folder's lock, open the ledger and begin a run in it, and its proof. Raises kind config (exit 2) when
 --- another run is under way or the ledger cannot be used, kind check (exit 7) when the log of runs is broken.
----@param run syncrun.Run gets lock, ledger, folder, deadline, prover, keep
+---@param run syncrun.Run gets lock, ledger, folder, images, deadline, prover, keep
 function M.enter(run)
 	local options, config = run.options, run.session.config
 	local seconds = options.deadline and M.duration(options.deadline, "deadline")
@@ -94,7 +96,9 @@ function M.enter(run)
 	if seconds then host.deadline(math.min(seconds, 1e8)) end
 	run.lock = lock.take(config.state)
 	run.ledger = ledger_of.open(config.state)
+	run.ledger:open_trail(config.state)
 	run.folder = new_folder(config.state)
+	run.images = run.ledger.kept and images.new(run.folder) or images.none()
 	run.prover = begin_proof(run)
 	local before = run.ledger:start { options = options, settings = config_of.kept(config), mapping = config.mapping,
 		checks = config.checks, script = arg and arg[0], folder = run.folder, report = options.report }
@@ -152,7 +156,10 @@ local function totals_of(run)
 end
 
 local function finish(run, status, code)
-	local _, failed = err.try(run.ledger.finish, run.ledger, status, code, totals_of(run))
+	local _, failed = err.try(function()
+		run.ledger:finish(status, code, totals_of(run))
+		run.ledger:export()
+	end)
 	if failed then log.error("%s", failed.message) end
 end
 

@@ -181,7 +181,8 @@ end
 local function scope_of(run)
 	local options = run.options
 	return {
-		contacts = options.only and "named" or options.changed and "changed" or options.limit and "first" or "all",
+		contacts = (options.only or options.undo) and "named" or options.changed and "changed"
+			or options.limit and "first" or "all",
 		limit = options.limit, filtered = run.session.source.filter ~= nil,
 		left_out = json.array(run.session.checks:left_out()),
 	}
@@ -231,7 +232,7 @@ function Prover:finish(run, ended)
 		kind = self.kind, status = ended.status, exit_code = ended.exit, program = host.version, secret = self.secret.id,
 		started_at = self.started_at, snapshot_at = run.snapshot_at, finished_at = time.format(time.now(), 3),
 		source = { label = source.label, kind = source.kind }, scope = scope_of(run), counts = counts_of(run),
-		digests = digests_of(run), systems = systems_of(run),
+		digests = digests_of(run), systems = systems_of(run), audit = run.ledger:trail_head(),
 	})
 	prune_leaves(self)
 	if run.options.report and run.result then

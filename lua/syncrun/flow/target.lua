@@ -1,6 +1,7 @@
 --- One target of a run: its system, what the mapping makes for it, and what became of it so far. What happens in one look
 --- at the system is flow/pass.lua's; this stays for the whole run. Knows no system by name.
 local evidence = require "syncrun.flow.evidence"
+local images = require "syncrun.record.images"
 local judge = require "syncrun.model.judge"
 local pass = require "syncrun.flow.pass"
 local rows = require "syncrun.rows"
@@ -15,6 +16,7 @@ local M = {}
 ---@field label string
 ---@field snapshot syncrun.Snapshot
 ---@field ledger syncrun.Ledger
+---@field images syncrun.Images what the run changes, as it was before
 ---@field judge syncrun.Judge
 ---@field tally syncrun.Tally of the values of the last pass
 ---@field changes syncrun.Changes? what the plan found to do
@@ -56,6 +58,7 @@ end
 ---@field checks syncrun.Checks
 ---@field trace_folds boolean?
 ---@field recheck_after number? seconds before a second look
+---@field images syncrun.Images?
 ---@field on_progress fun()?
 
 --- A target of a run.
@@ -72,6 +75,7 @@ function M.new(system, snapshot, ledger, options)
 		write_again = options.write_again, trace_folds = options.trace_folds,
 		recheck_after = options.recheck_after or RECHECK_AFTER,
 		judge = judge.new(system, options.checks), evidence = evidence.none(), merged = {},
+		images = options.images or images.none(),
 		on_progress = options.on_progress or function() end,
 		plans = {
 			expected = M.expected_plan(system, schema), write = plan_for(schema, projection, { source = true, once = true }),

@@ -4,8 +4,8 @@
 ---   meta      version of this schema, oldest migration first
 ---   run       one row a run: when, exit code (NULL: it was interrupted), options, settings that may be kept, digests of
 ---             the script, the mapping and the checks, totals, folder of its report
----   attempt   one row for every request that should change something (mode create, update, delete), and one for every reading
----             of a system (mode read); ids grow, so that of two of them it is plain which began first.
+---   attempt   one row for every request that should change something (mode create, update, delete, restore), and one for
+---             every reading of a system (mode read); ids grow, so that of two of them it is plain which began first.
 ---             status: sent (no answer yet; of a run that ended: interrupted), written, partly, refused, unknown, failed,
 ---             read. keys: the contacts, a JSON array (see json_each). response is kept of what failed, request when it
 ---             was about one contact; secrets masked, cut to 4 KiB: with reason the only place with values of people,
@@ -17,6 +17,7 @@
 ---             that began after the last request left
 ---   contact   a view: state with times, for people
 ---   server_change  a digest of what a server changed in a contact when it was written last (ledger_made.lua)
+---   audit     the audit trail, a chain of records (ledger_audit.lua); audit_value: what opens their commitments
 ---
 --- Before a request leaves, its contacts are committed as sent and the file is flushed; answers are committed, and
 --- flushed by the next request: lost with the power, they are found again by reading.
@@ -25,6 +26,7 @@ local err = require "syncrun.err"
 local file = require "syncrun.file"
 local json = require "syncrun.json"
 local log = require "syncrun.log"
+local ours = require "syncrun.record.ours"
 local rows = require "syncrun.rows"
 local schema = require "syncrun.record.ledger_schema"
 local sqlite = require "syncrun.sqlite"
@@ -40,7 +42,6 @@ local Ledger = {}
 Ledger.__index = Ledger
 
 local TEXT_MAX = 4096 -- bytes of a request or response that are kept
-local CHUNK = 20000   -- contacts judged in one transaction, so that others get their turn
 
 -- ---- opening
 
@@ -62,6 +63,7 @@ CREATE TEMP TABLE seen (key TEXT PRIMARY KEY NOT NULL, digest BLOB NOT NULL) WIT
 CREATE TEMP TABLE wrong (key TEXT PRIMARY KEY NOT NULL, state TEXT NOT NULL) WITHOUT ROWID;
 CREATE TEMP TABLE made (system TEXT NOT NULL, key TEXT NOT NULL, differences BLOB NOT NULL, PRIMARY KEY (system, key))
 	WITHOUT ROWID;
+CREATE TEMP TABLE verdict (key TEXT NOT NULL, state TEXT NOT NULL, written INTEGER NOT NULL);
 CREATE TEMP TABLE created (system TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (system, key)) WITHOUT ROWID;
 ]]
 
@@ -92,7 +94,7 @@ function M.open(state)
 		err.raise { kind = "config", code = e.code, exit = 2,
 			message = ("cannot use the ledger '%s' (%s)%s"):format(path, e.message, advice_for(e)) }
 	end
-	return setmetatable({ db = db, path = path, turn = task.mutex(), judged = {},
+	return setmetatable({ db = db, kept = kept, path = path, turn = task.mutex(), judged = {},
 		asked_created = {} }, Ledger)
 end
 
@@ -102,19 +104,6 @@ function Ledger:close()
 end
 
 Ledger.__close = Ledger.close
-
--- What goes wrong here is no system's fault: the run ends before it sends anything else.
-local function ours(f, ...)
-	local result, e = err.try(f, ...)
-	if e then
-		if e.kind ~= "cancelled" then
-			e.ledger = true
-			e.exit = 2
-		end
-		err.raise(e)
-	end
-	return result
-end
 
 --- f(db) in one transaction. Durable: it is on the disk when this returns; else the next durable one takes it there.
 ---@param durable boolean
@@ -173,13 +162,16 @@ end
 ---@return { id: integer, folder: string?, contacts: integer }?
 function Ledger:start(about)
 	local interrupted
+	local digests = { script = M.digest_of(about.script), mapping = M.digest_of(about.mapping),
+		checks = M.digest_of(about.checks) }
 	self:commit(true, function(db)
 		interrupted = close_interrupted(db)
 		db:run([[INSERT INTO run (started_at, status, folder, report, options, settings, script_digest, mapping_digest,
 			checks_digest) VALUES (?, 'running', ?, ?, ?, ?, ?, ?, ?)]], now(), about.folder, about.report,
-			text_of(json.object(about.options)), text_of(json.object(about.settings)), M.digest_of(about.script),
-			M.digest_of(about.mapping), M.digest_of(about.checks))
+			text_of(json.object(about.options)), text_of(json.object(about.settings)), digests.script, digests.mapping,
+			digests.checks)
 		self.run = db:last_insert_rowid()
+		self:audit_start(db, about, digests)
 	end)
 	return interrupted
 end
@@ -192,6 +184,7 @@ function Ledger:finish(status, exit, totals)
 	self:commit(true, function(db)
 		db:run("UPDATE run SET finished_at = ?, status = ?, exit = ?, totals = ? WHERE id = ?", now(), status, exit,
 			totals and text_of(totals) or nil, self.run)
+		self:audit(db, { kind = "end", status = status, exit = exit, totals = totals and json.object(totals) })
 	end)
 end
 
@@ -262,14 +255,18 @@ end
 ---@param model syncrun.Rows
 ---@param key string the key's field
 ---@param reading { id: integer } what was read before, and led to it
+---@param changes (fun(i: integer): syncrun.Difference[])? of an update: what it changes
 ---@return { id: integer, keys: string } the attempt
-function Ledger:sending(system, mode, model, key, reading)
+function Ledger:sending(system, mode, model, key, reading, changes)
 	local attempt
+	local digests = rows.digests(model, key)
 	self:commit(true, function(db)
 		attempt = begin(self, db, system, mode, #model, keys_of(model, key))
 		db:insert_rows(([[INSERT INTO state (key, digest, system, state, attempt, read) VALUES (?, ?, %s, 'sent', %d, %d)
 			ON CONFLICT (system, key) DO UPDATE SET state = 'sent', digest = excluded.digest, attempt = excluded.attempt,
-			read = excluded.read]]):format(literal(system), attempt.id, reading.id), rows.digests(model, key))
+			read = excluded.read]]):format(literal(system), attempt.id, reading.id), digests)
+		self:audit(db, { kind = "write", mode = mode, system = system, attempt = attempt.id, contacts = #model },
+			self:items_of(digests, changes))
 	end)
 	return attempt
 end
@@ -306,6 +303,8 @@ function Ledger:answered(attempt, keys, outcomes, evidence)
 		end
 		close_attempt(db, attempt, #rejected == 0 and "written" or #rejected < #outcomes and "partly" or "refused",
 			{ reason = reason, request = evidence and evidence.request, response = evidence and evidence.response })
+		self:audit(db, { kind = "answer", system = attempt.system, attempt = attempt.id, status = "taken",
+			rejected = #rejected }, self:items_with(rejected, "rejected"))
 	end)
 end
 
@@ -319,6 +318,8 @@ function Ledger:failed(attempt, e)
 		move(db, attempt, attempt.keys, state)
 		close_attempt(db, attempt, e.reject and "refused" or e.unknown and "unknown" or "failed",
 			{ reason = e.message, request = attempt.contacts == 1 and e.request or nil, response = e.response })
+		self:audit(db, { kind = "answer", system = attempt.system, attempt = attempt.id,
+			status = e.reject and "refused" or e.unknown and "unknown" or "failed" })
 	end)
 end
 
@@ -327,76 +328,40 @@ end
 ---@param keys string[]
 ---@param reading { id: integer }
 function Ledger:found(attempt, keys, reading)
-	self:commit(false, function(db) move(db, attempt, json.encode(json.array(keys)), "written", reading) end)
+	self:commit(false, function(db)
+		move(db, attempt, json.encode(json.array(keys)), "written", reading)
+		self:audit(db, { kind = "found", system = attempt.system, attempt = attempt.id, reading = reading.id },
+			self:items_with(keys, "found"))
+	end)
 end
 
---- Contacts are about to be deleted: on disk when this returns.
+--- Contacts are about to be changed to what the source does not say: on disk when this returns.
 ---@param system string
+---@param mode "delete"|"restore" taken out, or put back as they were
 ---@param keys string[]
----@param reading { id: integer } that showed that they are there
+---@param reading { id: integer } that led to it
 ---@return { id: integer, keys: string } the attempt
-function Ledger:deleting(system, keys, reading)
+function Ledger:departing(system, mode, keys, reading)
 	local attempt
 	self:commit(true, function(db)
-		attempt = begin(self, db, system, "delete", #keys, json.encode(json.array(keys)))
-		attempt.reading = reading
+		attempt = begin(self, db, system, mode, #keys, json.encode(json.array(keys)))
+		self:audit(db, { kind = "write", mode = mode, system = system, attempt = attempt.id, reading = reading.id,
+			contacts = #keys }, self:items_with(keys, ""))
 	end)
 	return attempt
 end
 
---- They are: nothing is known of them there any more.
----@param attempt table of deleting
-function Ledger:deleted(attempt)
+--- They are: nothing that a run judged of them there holds any more.
+---@param attempt table of departing
+function Ledger:departed(attempt)
 	self:commit(false, function(db)
 		db:run("DELETE FROM state WHERE system = ? AND key IN (SELECT value FROM json_each(?))", attempt.system, attempt.keys)
 		close_attempt(db, attempt, "written", {})
+		self:audit(db, { kind = "answer", system = attempt.system, attempt = attempt.id, status = "taken", rejected = 0 })
 	end)
 end
 
--- ---- verdicts
-
--- failed contacts are written every time: their evidence is the last run's
-local JUDGE = [[INSERT INTO state (system, key, state, digest, attempt, read)
-	SELECT ?1, seen.key, coalesce(wrong.state, 'verified'), seen.digest, old.attempt, ?2 FROM temp.seen
-	LEFT JOIN temp.wrong ON wrong.key = seen.key LEFT JOIN state AS old ON old.system = ?1 AND old.key = seen.key
-	WHERE seen.key > ?3 AND (?4 IS NULL OR seen.key <= ?4)
-	AND (wrong.state IS NOT NULL OR old.state IS NOT 'verified' OR old.digest IS NOT seen.digest)
-	ON CONFLICT (system, key) DO UPDATE SET state = excluded.state, digest = excluded.digest, read = excluded.read]]
-
---- Every contact of the run was read back: those in `wrong` (pages of key and state) are that, all others verified.
----@param system string
----@param reading { id: integer } that showed it
----@param wrong fun(): syncrun.Rows?
-function Ledger:judge(system, reading, wrong)
-	self:commit(false, function(db)
-		db:run "DELETE FROM temp.wrong"
-		for page in wrong do db:insert_rows("INSERT OR IGNORE INTO temp.wrong VALUES (?, ?)", page) end
-	end)
-	local from = ""
-	repeat
-		local last = ours(self.db.one, self.db, "SELECT key FROM temp.seen WHERE key > ? ORDER BY key LIMIT 1 OFFSET ?", from,
-			CHUNK - 1)
-		local to = last and last.key
-		self:commit(false, function(db) db:run(JUDGE, system, reading.id, from, to) end)
-		from = to
-		task.sleep(0)
-	until not last
-	self.judged[system] = true
-end
-
--- Of a system that was not judged in this run, only what this run did is known.
-local STATES = [[SELECT json_group_object(key, state) AS states FROM state WHERE system = ?1 AND key IN (SELECT value FROM json_each(?2))
-	AND (?3 OR state IN ('planned', 'sent', 'unknown', 'written', 'rejected')
-		AND EXISTS (SELECT 1 FROM attempt WHERE attempt.id = state.attempt AND attempt.run = ?4))]]
-
---- The states of some contacts in a system, by key, as far as this run knows them.
----@param system string
----@param keys string[]
----@return table<string, string>
-function Ledger:states_of(system, keys)
-	local row = self.db:one(STATES, system, json.encode(json.array(keys)), self.judged[system] or false, self.run)
-	return json.decode(row.states)
-end
+-- ---- what this run knows
 
 --- The contacts that this run sent to any system, by key, each once.
 ---@return fun(): string?
@@ -440,9 +405,8 @@ end
 
 -- ---- its other duties
 
-for _, duty in ipairs { "syncrun.record.ledger_history", "syncrun.record.ledger_made",
-	"syncrun.record.ledger_erasure" } do
-	for name, method in pairs(require(duty)) do Ledger[name] = method end
+for _, duty in ipairs { "verdicts", "history", "made", "erasure", "audit" } do
+	for name, method in pairs(require("syncrun.record.ledger_" .. duty)) do Ledger[name] = method end
 end
 
 return M

@@ -19,6 +19,7 @@ function Erasure:prune(before)
 			self.run or 0)
 		db:run(("UPDATE attempt SET request = NULL, response = NULL WHERE %s AND request IS NOT NULL"):format(old), before,
 			self.run or 0)
+		db:run(("DELETE FROM audit_value WHERE record IN (SELECT n FROM audit WHERE %s)"):format(old), before, self.run or 0)
 		pruned.runs = db:run("DELETE FROM run WHERE started_at < ? AND id <> ?", before, self.run or 0)
 	end)
 	return pruned
@@ -49,6 +50,8 @@ function Erasure:forget(key)
 			keys = (SELECT json_group_array(CASE value WHEN ?1 THEN ?2 ELSE value END) FROM json_each(attempt.keys))
 			WHERE ?1 IN (SELECT value FROM json_each(attempt.keys))]], key, FORGOTTEN)
 		done.runs = forget_in_runs(db, key)
+		db:run("DELETE FROM audit_value WHERE key = ?", key)
+		self:audit(db, { kind = "forget", states = done.states, attempts = done.attempts, runs = done.runs })
 	end)
 	self.db:exec "VACUUM; PRAGMA wal_checkpoint(TRUNCATE);"
 	return done

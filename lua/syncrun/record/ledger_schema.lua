@@ -46,6 +46,14 @@ CREATE TABLE server_change (
 ) WITHOUT ROWID;
 ]]
 
+-- The audit trail (ledger_audit.lua). ends: where the record's line ends in audit.jsonl, in bytes.
+local VERSION_3 = [[
+CREATE TABLE audit (n INTEGER PRIMARY KEY, run INTEGER, hash TEXT NOT NULL, ends INTEGER NOT NULL, record TEXT NOT NULL);
+CREATE TABLE audit_value (record INTEGER NOT NULL, i INTEGER NOT NULL, key TEXT NOT NULL, field TEXT NOT NULL,
+	r BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (record, i)) WITHOUT ROWID;
+CREATE INDEX audit_value_of_key ON audit_value (key);
+]]
+
 local function alternatives(tos)
 	for i, to in ipairs(tos) do tos[i] = ("new.state = '%s'"):format(to) end
 	return table.concat(tos, " OR ")
@@ -77,6 +85,7 @@ M.migrations = {
 		db:exec((VERSION_1:gsub("@(%a+)", move_conditions())))
 	end,
 	function(db) db:exec(VERSION_2) end,
+	function(db) db:exec(VERSION_3) end,
 }
 
 local function version_of(db)

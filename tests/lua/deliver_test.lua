@@ -72,7 +72,7 @@ local function run(target, n, mode)
 	local plan = rows.plan(SCHEMA, target:projection())
 	deliver.deliver({
 		system = target, plan = plan, compare = plan, judge = judge.new(target, {}), key = "id", key_field = "id",
-		ledger = LEDGER, outcome = function(key, state, reason)
+		ledger = LEDGER, images = { keep = function() end }, outcome = function(key, state, reason)
 			t.eq(outcomes[key], nil, key .. " has two outcomes")
 			outcomes[key] = { state, reason }
 		end,

@@ -17,6 +17,7 @@ local MAX_TRIES = 6
 ---@field key string the key's column in the system's rows
 ---@field key_field string the key's field in the model's rows
 ---@field ledger syncrun.Ledger
+---@field images syncrun.Images
 ---@field outcome fun(key: string, state: string, reason: string?) called once per contact
 
 local function part(page, from, to)
@@ -144,11 +145,33 @@ local function judge_failure(d, s, e, attempt)
 	err.raise(e)
 end
 
+-- What an update leaves there, as far as it is compared.
+local function left_of(d, batch)
+	local expected = d.compare:apply(batch.model)
+	if d.system.as_written then d.system:as_written(expected) end
+	return expected
+end
+
+-- The request is about to leave: what it changes is on record, and so is what was there before.
+local function record(d, s, page)
+	local batch, left, changes = s.batch, page, nil
+	if batch.actual then
+		left = left_of(d, batch)
+		changes = function(i) return d.judge:differences(left, i, batch.actual, i) end
+	elseif d.system.as_written then
+		d.system:as_written(page)
+	end
+	local attempt = d.ledger:sending(d.system.name, s.mode, batch.model, d.key_field, batch.reading, changes)
+	d.images:keep { system = d.system.name, attempt = attempt.id, mode = s.mode, before = batch.actual, left = left,
+		key = d.key }
+	return attempt
+end
+
 -- One request for a batch: "taken"; "settled": every contact has its outcome; "refused" with the error: there is a culprit
 -- among several. Of a sending s: batch, mode, tries, asked (it is known that nothing of the batch is there).
 local function send(d, s)
 	local page = d.plan:apply(s.batch.model)
-	local attempt = d.ledger:sending(d.system.name, s.mode, s.batch.model, d.key_field, s.batch.reading)
+	local attempt = record(d, s, page)
 	local outcomes, e = err.try(d.system.write, d.system,
 		{ rows = page, model = s.batch.model, actual = s.batch.actual }, s.mode)
 	if outcomes then return accept(d, s.batch, attempt, outcomes, e) end

@@ -158,7 +158,7 @@ local function send(self, batch)
 	target.wrote = true
 	deliver.deliver({
 		system = self.system, plan = target.plans.write, compare = target.plans.expected, key = target.key,
-		key_field = target.key_field, ledger = target.ledger, judge = target.judge,
+		key_field = target.key_field, ledger = target.ledger, images = target.images, judge = target.judge,
 		outcome = function(key, state, reason) record_outcome(self, batch.mode, key, state, reason) end,
 	}, batch, batch.mode)
 end

@@ -69,7 +69,7 @@ local function ask(session, list, intent)
 		return system:check(session.mapping:source_columns()) or {}
 	end)
 	local code = say_errors(errors)
-	if #list == 1 then
+	if #session:configured() == 0 then
 		say_error("targets", "none is configured; " .. registry.ADVICE)
 		code = math.max(code, exits.usage)
 	end
@@ -82,10 +82,11 @@ end
 --- Ask every system; make what makes itself last, when nothing else is wrong. Raises an error that was said already, with
 --- the run's exit code, when something stands in the way.
 ---@param session syncrun.Session
----@param intent syncrun.Intent
+---@param intent syncrun.Intent source: false where it is not needed
 ---@param only_look boolean? nothing is made either: what a run would make is empty
 function M.check(session, intent, only_look)
-	local list = { session.source, table.unpack(session:configured()) }
+	local list = session:configured()
+	if intent.source ~= false then table.insert(list, 1, session.source) end
 	local code = ask(session, list, intent)
 	if code == 0 and intent.write and not only_look then
 		local _, failed = registry.each(list, function(system) return system.makes_itself and system:setup(true) end)

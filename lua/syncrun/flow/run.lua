@@ -22,6 +22,7 @@ local target_of = require "syncrun.flow.target"
 local stop_of = require "syncrun.flow.stop"
 local task = require "syncrun.task"
 local time = require "syncrun.time"
+local undo = require "syncrun.flow.undo"
 
 local M = {}
 
@@ -31,6 +32,7 @@ local M = {}
 ---@field snapshot syncrun.Snapshot
 ---@field targets syncrun.Target[] those that are configured
 ---@field ledger syncrun.Ledger
+---@field images syncrun.Images what it changes, as it was before
 ---@field begun boolean? the first contacts of the source are there
 ---@field prover syncrun.Prover
 ---@field result syncrun.Result? once it is over
@@ -47,7 +49,8 @@ end
 --- Can every system do what this run will do? What stands in the way is said, and ends the run.
 function Run:check()
 	lifecycle.before_deadline(self, function()
-		preflight.check(self.session, { write = not self.options.skip_sync }, only_looks(self))
+		preflight.check(self.session, { write = not self.options.skip_sync, source = not self.options.undo },
+			only_looks(self))
 	end)
 end
 
@@ -65,7 +68,7 @@ local function open_targets(self)
 		else
 			targets[#targets + 1] = target_of.new(system, self.snapshot, self.ledger, { by_key = self.by_key,
 				checks = self.session.checks, trace_folds = self.options.trace_folds, recheck_after = config.recheck_after,
-				write_again = self.options.again })
+				write_again = self.options.again, images = self.images })
 		end
 	end
 	return targets
@@ -224,6 +227,15 @@ function Run:sync()
 	self.say ""
 end
 
+--- Undo another run. Returns the exit code.
+---@return integer
+function Run:undo()
+	file.make_folder(self.folder)
+	self.snapshot = snapshot_of.open(self.folder .. "/spool.db", self.session.mapping, self.session.source.label)
+	self.targets = open_targets(self)
+	return undo.run(self, function(f) each_target(self, f) end)
+end
+
 -- Everything is written and judged by now: a source that cannot be asked again leaves the run incomplete, no more.
 local function look_back(self)
 	local _, e = err.try(lifecycle.before_deadline, self, function()
@@ -289,6 +301,7 @@ end
 
 local function close(self)
 	self.requests:close()
+	if self.images then self.images:close() end
 	if self.snapshot then self.snapshot:close() end
 	self.session:close()
 end

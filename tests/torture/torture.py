@@ -9,7 +9,7 @@ at the n-th write to the ledger or the local database, and what was not flushed 
 int, term, deadline, and stop, which is each of them in turn: the run itself ends with its code (130, 143, 5), within so many seconds, with a partial
 report, and on record in a ledger that retry.lua goes on with. After each (or every so many): the next run ends with exit
 0, every system is as after the undisturbed run, no contact was sent twice but those of the batches in flight, no scratch
-file is left, and the proofs, the log of runs and the ledger agree. loss: nobody stops the run; Postgres ends all connections, or restarts, so many times in it: the run itself
+file is left, and ledger, audit trail, log of runs, proofs and before-images agree (records.py). loss: nobody stops the run; Postgres ends all connections, or restarts, so many times in it: the run itself
 ends with exit 0, and every system is as after the undisturbed run. Ends with "N passed, N failed"."""
 
 import argparse
@@ -27,6 +27,8 @@ import sys
 import tempfile
 import time
 import urllib.request
+
+import records
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SYNCRUN = os.path.abspath(os.environ.get("SYNCRUN", ROOT + "/build/syncrun"))
@@ -173,6 +175,7 @@ class Torture:
         self.random = random.Random(options.seed)
         self.passed = self.failed = self.ended = self.reported = self.interrupted = self.in_flight = self.repeated = 0
         self.slowest = 0.0
+        self.checked = {}
 
     def undisturbed(self):
         """What the systems must hold in the end, how many writes to Twenty it takes, and how long."""
@@ -363,6 +366,9 @@ class Torture:
         extra = g.writes() - before - self.twenty_writes
         if extra > flying.get("twenty", 0) + (0 if self.options.how == "kill" else WRITERS) + 1:  # + 1: batches are cut anew
             problems.append("%d requests to Twenty more than undisturbed" % extra)
+        checked = records.check(g.home + "/state", problems)
+        for name, n in checked.items():
+            self.checked[name] = self.checked.get(name, 0) + n
         unverified = g.ledger("select system, state, count(*) from state where state <> 'verified' group by 1, 2")
         if unverified:
             problems.append("not verified in the ledger: %s" % unverified)
@@ -386,6 +392,7 @@ class Torture:
         print("# %s: %d runs, %d ended while they ran, %d with a partial report, %.2f s the slowest to end; %d named as resumed, "
               "%d batches were in flight, %d contacts sent twice" % (self.options.how, self.options.runs, self.ended, self.reported,
                                                                    self.slowest, self.interrupted, self.in_flight, self.repeated))
+        print("# records that agree: %s" % ", ".join("%d %s" % (n, name) for name, n in self.checked.items()))
 
 
 def main():

@@ -135,7 +135,7 @@ test("delete_extras: a dry run tells how many, and other choices of contacts do 
 	local said = {}
 	local extras = require "syncrun.flow.extras"
 	t.eq(w:full({ delete_extras = true }, function(this)
-		this.say = function(...) said[#said + 1] = string.format(...) end
+		this.say = require "syncrun.report".to { write = function(_, text) said[#said + 1] = text end }
 		this:show_plan()
 	end), 0)
 	t.contains(table.concat(said, "\n"), "0 changed, 0 revived, 19 left alone, 0 refused, 1 deleted")

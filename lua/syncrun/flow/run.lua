@@ -49,8 +49,9 @@ end
 --- Can every system do what this run will do? What stands in the way is said, and ends the run.
 function Run:check()
 	lifecycle.before_deadline(self, function()
-		preflight.check(self.session, { write = not self.options.skip_sync, source = not self.options.undo },
-			only_looks(self))
+		local intent = { write = not self.options.skip_sync }
+		if self.options.undo then intent.source = false end
+		preflight.check(self.session, intent, only_looks(self))
 	end)
 end
 

@@ -6,9 +6,9 @@ local err = require "syncrun.err"
 local file = require "syncrun.file"
 local inspect = require "syncrun.flow.inspect"
 local json = require "syncrun.json"
-local plain = require "syncrun.plain"
 local sqlite = require "syncrun.sqlite"
 local values = require "syncrun.model.values"
+local visible = require "syncrun.visible"
 
 local M = {}
 
@@ -94,12 +94,12 @@ local function say_ledger(say, db, id, label_of)
 	say "Ledger"
 	for _, event in ipairs(events) do
 		said = true
-		say("  %s %s", event.at, plain(event.text))
-		for _, line in ipairs(event.lines) do say("     - %s", plain(line)) end
+		say("  %s %s", event.at, visible.text(event.text))
+		for _, line in ipairs(event.lines) do say("     - %s", visible.text(line)) end
 	end
 	for state in db:each(STATES, id) do
 		said = true
-		say("  %s", plain(state_words(db, state, label_of(state.system))))
+		say("  %s", visible.text(state_words(db, state, label_of(state.system))))
 	end
 	if not said then say "  nothing is kept of this contact; is the id right?" end
 	return said
@@ -130,7 +130,7 @@ local function say_systems(say, look, id, all)
 	end)
 	if not e then return true end
 	if e.kind == "cancelled" or e.kind == "script" or e.kind == "internal" then err.raise(e) end
-	say("now: %s", plain(e.message))
+	say("now: %s", visible.text(e.message))
 	return false
 end
 
@@ -149,13 +149,13 @@ function M.run(options)
 	local function say(format, ...) out:write((select("#", ...) > 0 and format:format(...) or format) .. "\n") end
 	local state = config_of.load { file = options.config }.state
 	local look = inspect.open { config = options.config }
-	say("Contact %s", plain(options.id))
+	say("Contact %s", visible.text(options.id))
 	local known = not options.offline and say_systems(say, look, options.id, options.all)
 	if file.kind(state .. "/ledger.db") == "file" then
 		local db <close> = sqlite.open(state .. "/ledger.db", { mode = "ro" })
 		known = say_ledger(say, db, options.id, labels(look)) or known
 	else
-		say("Ledger\n  there is none in '%s'", plain(state))
+		say("Ledger\n  there is none in '%s'", visible.text(state))
 	end
 	look:close()
 	return known and 0 or 1

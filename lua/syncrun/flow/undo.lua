@@ -10,6 +10,7 @@ local images = require "syncrun.record.images"
 local json = require "syncrun.json"
 local ledger_of = require "syncrun.record.ledger"
 local report = require "syncrun.flow.report"
+local reports = require "syncrun.report"
 local rows = require "syncrun.rows"
 local standing = require "syncrun.flow.undo_standing"
 
@@ -195,8 +196,10 @@ end
 local function say_target(say, target, c)
 	say("%s: %d taken out, %d put back, %d were so already, %d left alone%s", target.label, c["taken out"] or 0,
 		c["put back"] or 0, c["was so already"] or 0, c.left or 0,
-		target.lost and (" (lost: %s)"):format(report.plain(target.lost.message)) or "")
-	for _, one in ipairs(c.named) do say("  ⚠️  (ID: %s)\n     - %s", report.plain(one.key), report.plain(one.why)) end
+		target.lost and (" (lost: %s)"):format(target.lost.message) or "")
+	for _, one in ipairs(c.named) do
+		say("  ⚠️  (ID: %s)\n     - %s", one.key, one.why)
+	end
 	if (c.left or 0) > #c.named then say("  ... and %d more", c.left - #c.named) end
 end
 
@@ -208,15 +211,9 @@ local function say_all(say, run, row, counts)
 	end
 end
 
-local function lines_to(writer)
-	return function(format, ...)
-		writer:write((select("#", ...) > 0 and format:format(...) or format) .. "\n")
-	end
-end
-
 local function write_report(run, row, counts, code)
 	local folder = run.options.report or run.folder
-	report.file(folder .. "/report.txt", function(w) say_all(lines_to(w), run, row, counts) end)
+	report.file(folder .. "/report.txt", function(w) say_all(reports.to(w), run, row, counts) end)
 	report.file(folder .. "/report.json", function(w)
 		w:write(json.encode({ version = host.version, undoes = row.id, exit_code = code, systems = json.object(counts) },
 			{ pretty = true }) .. "\n")

@@ -6,7 +6,7 @@ local options = args.parse(arg, {
 	name = "scripts/verify_proof.lua",
 	summary = "Verify the proofs of all runs, or of one, the leaves that are kept, the log of runs and its checkpoint.\n"
 		.. "Only --system and --contact ask a system. Exit code 0: all holds, whatever the runs found; 1: a system is\n"
-		.. "no longer as the run read it, or the last proof is too old; 7: a proof or the log was changed.",
+		.. "no longer as the run read it, or the last proof is too old; 7: a proof, the log or the audit trail was changed.",
 	examples = {
 		"syncrun scripts/verify_proof.lua                               everything, offline",
 		"syncrun scripts/verify_proof.lua --checkpoint kept --key KEY   as an auditor does",
@@ -19,6 +19,7 @@ local options = args.parse(arg, {
 	options = {
 		{ "checkpoint", type = "string", metavar = "FILE", help = "a checkpoint that was kept: the log must go on from it" },
 		{ "key", type = "string", metavar = "KEY", help = "the verifier key that must have signed (default: its own)" },
+		{ "audit", type = "flag", help = "the audit trail too: its chain, the ledger's copy, what opens its commitments" },
 		{ "system", type = "string", metavar = "NAME", help = "read this system and name every contact that differs" },
 		{ "contact", type = "string", metavar = "ID", help = "prove that the contact was there, and how, or was not" },
 		{ "given", type = "string", metavar = "FILE", help = "check such proofs: with --contact and PROOF" },

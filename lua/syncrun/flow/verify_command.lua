@@ -1,5 +1,6 @@
 --- What scripts/verify_proof.lua does, and says: results on standard output, the exit code 0 when all that was asked for
 --- holds, 1 when a system is not (or no longer) as proved or the last proof is too old, 7 when a proof or the log is broken.
+local audit = require "syncrun.record.audit_check"
 local certificate = require "syncrun.flow.certificate"
 local config_of = require "syncrun.flow.config"
 local err = require "syncrun.err"
@@ -55,6 +56,12 @@ local function say_log(this, config)
 	for _, one in ipairs(this:cosignatures(witnesses_of(config))) do
 		say("  cosigned by '%s' at %s", one.key.name, when(one))
 	end
+end
+
+local function say_audit(state)
+	local found = audit.check(state)
+	say("audit trail: %d records, head %s; %d commitments open, %d proofs tell of it", found.length, found.head,
+		found.opened, found.proofs)
 end
 
 -- ---- a run
@@ -201,6 +208,7 @@ local function run(options)
 	if options.checkpoint then
 		say("  it continues the head of %d runs in '%s'", this:hold(options.checkpoint), options.checkpoint)
 	end
+	if options.audit then say_audit(config.state) end
 	say_run(fields)
 	local code = exits.equal
 	if options.system then code = with_systems(this, index, fields, options) end

@@ -1,4 +1,5 @@
---- The findings of a run as CSV (RFC 4180), for spreadsheets: every cell is quoted and one line, and none is a formula.
+--- The findings of a run as CSV (RFC 4180), for spreadsheets: every text is quoted and one line, and none is a formula. What is
+--- absent is an empty cell without quotes, an empty text one with them.
 local visible = require "syncrun.visible"
 
 local M = {}
@@ -7,7 +8,7 @@ local COLUMNS = { "contact_id", "name", "system", "phase", "kind", "field", "act
 
 local function line_of(cells)
 	local list = {}
-	for i, name in ipairs(COLUMNS) do list[i] = visible.csv(cells[name] or "") end
+	for i, name in ipairs(COLUMNS) do list[i] = cells[name] and visible.csv(cells[name]) or "" end
 	return table.concat(list, ",") .. "\r\n"
 end
 
@@ -26,7 +27,7 @@ function M.write(writer, snapshot)
 		field, actual, expected, reason FROM finding JOIN source USING (pos)
 		ORDER BY pos, system, finding.rowid]]):format(snapshot.key, snapshot.name_field)))
 	write_rows(writer, db:each "SELECT system, phase, 'failed' AS kind, reason FROM lost ORDER BY system, rowid")
-	write_rows(writer, db:each [[SELECT system, 'extra' AS kind, k AS contact_id, name FROM extra
+	write_rows(writer, db:each [[SELECT system, 'extra' AS kind, nullif(k, '') AS contact_id, name FROM extra
 		ORDER BY system, k = '', k, rowid]])
 end
 

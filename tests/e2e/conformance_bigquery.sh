@@ -128,7 +128,7 @@ inserting() {
 dry_run() {
 	expect_says dry 'const [job] = await bq.createQueryJob({query: "SELECT contact_id FROM identity.contacts_master", dryRun: true});
 		console.log(job.metadata.statistics.totalBytesProcessed > 0, job.metadata.jobReference.jobId === undefined);' "true true"
-	echo 'local s = require "syncrun.systems.bigquery".new { emulator = os.getenv "BIGQUERY_EMULATOR_HOST", project = "sandbox" }
+	echo 'local s = require "syncrun.systems.bigquery".open { emulator = os.getenv "BIGQUERY_EMULATOR_HOST", project = "sandbox" }
 		print(s:estimate({ columns = { "contact_id" } }).bytes_processed)' >"$work/estimate.lua"
 	run "$work/estimate.lua"
 	node_says bytes 'const [job] = await bq.createQueryJob({query: "SELECT contact_id FROM identity.contacts_master", dryRun: true});

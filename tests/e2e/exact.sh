@@ -69,7 +69,7 @@ spelling_is_no_difference() {
 folds_are_no_difference() {
 	reader bigquery "UPDATE \`sandbox.identity.contacts_master\` SET notes = NULL, nickname = '', email = UPPER(email),
 		communication_stats = JSON '{}' WHERE TRUE"
-	full_sync
+	full_sync --allow-mass-change
 	expect_exit 0
 	expect_eq "$(reader person t001 notes)$(reader person t001 nickname)" "" "texts"
 	expect_eq "$(reader person t001 emails.primaryEmail)" "p1@example.com" "its e-mail"

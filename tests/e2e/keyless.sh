@@ -21,7 +21,7 @@ extras() {
 	expect_line "$out" "Extra in Supabase (not in BigQuery; listed, never deleted): 3"
 	full_sync --skip-sync --strict-extras
 	expect_exit 1
-	expect_eq "$(grep -c -x -F -e '     - (ID: none)' "$out")" 3 "lines of extras without an id"
+	expect_eq "$(grep -c -x -F -e '     - (ID: none), not created by us' "$out")" 3 "lines of extras without an id"
 	expect_eq "$(sql "select count(*), count(nullif(contact_id, '')) from contacts_master")" "15 | 12" "rows, and those with an id"
 }
 

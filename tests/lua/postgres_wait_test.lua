@@ -84,7 +84,8 @@ test("a lock is waited for as long as is set; the statement is cancelled, the er
 			t.ok(e.message:find("; end that transaction, or raise lock_wait", 1, true), e.message)
 		end
 		until_true(function()
-			return gui:query "SELECT count(*) = 0 AS ok FROM pg_stat_activity WHERE wait_event_type = 'Lock'"[1].ok
+			return gui:one [[SELECT count(*) = 0 AS ok FROM pg_stat_activity
+				WHERE wait_event_type = 'Lock' AND datname = current_database()]].ok
 		end)
 		gui:exec "COMMIT"
 		t.eq(gui:query(("SELECT n FROM %s"):format(name))[1].n, 1)
@@ -104,7 +105,8 @@ test("of several who hold a lock the idle one is named, with how many more", fun
 			task.scope(function(s)
 				local asleep = s:spawn(function() err.try(busy.query, busy, "SELECT pg_sleep(60)") end)
 				until_true(function()
-					return gui:one "SELECT count(*) = 1 AS ok FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'".ok
+					return gui:one [[SELECT count(*) = 1 AS ok FROM pg_stat_activity
+						WHERE query = 'SELECT pg_sleep(60)' AND datname = current_database()]].ok
 				end)
 				e = select(2, err.try(mine.query, mine, ("UPDATE %s SET n = 5"):format(name)))
 				asleep:cancel()

@@ -1,5 +1,6 @@
 """Finds what would steer a terminal or deceive a reader in files and folders: control characters but line ends and tabs, direction
-overrides, characters without a shape. Of SQLite files the texts; a contact's key is what the source says, and stays.
+overrides, characters without a shape. Of SQLite files the texts; a contact's key is what the source says, and stays, as do the
+values in undo.db, which are put back as they were.
 
 usage: harmless.py PATH...    exit 1 when something is found, exit 2 when there was nothing to look into
 """
@@ -10,7 +11,7 @@ import sqlite3
 import sys
 
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-KEYS = {("state", "key")}
+KEYS = {("state", "key"), ("audit_value", "key")}
 
 
 def database(path):
@@ -27,6 +28,8 @@ def database(path):
 def texts(path):
     with open(path, "rb") as file:
         data = file.read()
+    if path.endswith("/undo.db"):
+        return
     if data.startswith(b"SQLite format 3"):
         yield from database(path)
     elif not path.endswith(("-wal", "-shm")) and "/leaves/" not in path:

@@ -102,8 +102,8 @@ all_there() {
 
 report_files() {
 	local folder=$(ls -d "$SYNCRUN_STATE"/runs/* | tail -n 1)
-	expect_eq "$(ls "$folder" | tr '\n' ' ')" "contacts.jsonl issues.jsonl leaves proof.json proof.tlog-proof report.json \
-report.txt requests.jsonl " "the run's folder"
+	expect_eq "$(ls "$folder" | tr '\n' ' ')" "contacts.jsonl issues.csv issues.jsonl leaves proof.json proof.tlog-proof \
+report.json report.txt requests.jsonl undo.db " "the run's folder"
 	expect_eq "$(wc -l <"$folder/contacts.jsonl")" 537 "lines of contacts.jsonl"
 	expect_eq "$(reader jsonl "$folder/contacts.jsonl" 'set(r["systems"].values()) != {"verified"} or len(r["systems"]) != 4')" "" \
 		"contacts that are not verified everywhere"

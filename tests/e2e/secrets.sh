@@ -91,7 +91,7 @@ prompt() {
 			crm.client
 			supabase
 			supabase.url
-			db
+			local_db
 			bigquery
 			{ crm, client = crm.client.http }
 			crm.client.http.headers

@@ -77,7 +77,7 @@ quiet_and_files() {
 	full_sync "$good" --quiet --json "$home/summary.json" --report "$home/report/new"
 	expect_exit 0
 	expect_empty "$out"
-	expect_eq "$(ls "$home/report/new" | tr '\n' ' ')" "contacts.jsonl issues.jsonl proof.json report.json report.txt " "the report's folder"
+	expect_eq "$(ls "$home/report/new" | tr '\n' ' ')" "contacts.jsonl issues.csv issues.jsonl proof.json report.json report.txt " "the report's folder"
 	expect_eq "$(reader json "$home/summary.json" total)" 122 "the summary's total"
 	expect_eq "$(reader json "$home/summary.json" systems.1.label)" CRM "the summary's first target"
 	expect_eq "$(find "$home" -name '*.new')" "" "files left behind"

@@ -28,8 +28,8 @@ in_the_target() {
 	expect_text "$out" '     - Local: llm_context is {\xff}, expected '
 	expect_text "$out" "     - Local: canonical_name is \"X'"
 	expect_text "$out" '     - Local: created_at is "soon", expected '
-	expect_line "$out" '     - (ID: a\xffb)'
-	expect_line "$out" "     - (ID: X'61FF62')"
+	expect_line "$out" '     - (ID: a\xffb), not created by us'
+	expect_line "$out" "     - (ID: X'61FF62'), not created by us"
 	expect_text report/issues.jsonl '{"actual":"A\\xffB","contact_id":"'
 	expect_eq "$(reader json summary.json issues)" 6 "in the summary"
 	run "$scripts/forget.lua" "${ids[0]}"

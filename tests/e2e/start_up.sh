@@ -219,7 +219,7 @@ setup_asks_all_first() {
 }
 
 no_secret_is_told() {
-	full_sync SYNCRUN_LOG=debug
+	full_sync SYNCRUN_LOG=debug --allow-mass-change
 	expect_exit 0
 	run SYNCRUN_LOG=debug -e 'local c = require "syncrun.flow.config".load {}; error(c.twenty.key .. c.supabase.url)'
 	expect_exit 6

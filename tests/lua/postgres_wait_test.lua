@@ -98,6 +98,7 @@ test("of several who hold a lock the idle one is named, with how many more", fun
 		gui:exec "BEGIN"
 		gui:exec(("LOCK TABLE %s IN SHARE MODE"):format(name))
 		local busy, mine = connect { name = "busy" }, connect { name = "mine", lock_wait = 0.3 }
+		local looker <close> = connect { name = "looker" } -- within a transaction the activity stays as it was first seen
 		busy:exec "BEGIN"
 		busy:exec(("LOCK TABLE %s IN SHARE MODE"):format(name))
 		local e
@@ -105,7 +106,7 @@ test("of several who hold a lock the idle one is named, with how many more", fun
 			task.scope(function(s)
 				local asleep = s:spawn(function() err.try(busy.query, busy, "SELECT pg_sleep(60)") end)
 				until_true(function()
-					return gui:one [[SELECT count(*) = 1 AS ok FROM pg_stat_activity
+					return looker:one [[SELECT count(*) = 1 AS ok FROM pg_stat_activity
 						WHERE query = 'SELECT pg_sleep(60)' AND datname = current_database()]].ok
 				end)
 				e = select(2, err.try(mine.query, mine, ("UPDATE %s SET n = 5"):format(name)))

@@ -11,6 +11,8 @@ local host = require "syncrun.host"
 local json = require "syncrun.json"
 local time = require "syncrun.time"
 
+local SPELLED = { spell = true } -- what a system holds may be no UTF-8
+
 ---@class syncrun.Ledger
 local Audit = {}
 
@@ -134,7 +136,7 @@ function Audit:items_of(digests, changes)
 		items[#items + 1] = { field = "contact", key = key, value = hex(digests:get(i, "digest")) }
 		for _, d in ipairs(changes and changes(i) or {}) do
 			items[#items + 1] = { field = d.field, key = key,
-				value = json.encode { before = d.actual or json.null, after = d.expected or json.null } }
+				value = json.encode({ before = d.actual or json.null, after = d.expected or json.null }, SPELLED) }
 		end
 	end
 	return items

@@ -83,8 +83,9 @@ test("a lock is waited for as long as is set; the statement is cancelled, the er
 			t.ok(e.message:find(words:format(pid), 1, true), e.message)
 			t.ok(e.message:find("; end that transaction, or raise lock_wait", 1, true), e.message)
 		end
+		local looker <close> = connect { name = "looker" } -- within a transaction the activity stays as it was first seen
 		until_true(function()
-			return gui:one [[SELECT count(*) = 0 AS ok FROM pg_stat_activity
+			return looker:one [[SELECT count(*) = 0 AS ok FROM pg_stat_activity
 				WHERE wait_event_type = 'Lock' AND datname = current_database()]].ok
 		end)
 		gui:exec "COMMIT"
@@ -98,7 +99,7 @@ test("of several who hold a lock the idle one is named, with how many more", fun
 		gui:exec "BEGIN"
 		gui:exec(("LOCK TABLE %s IN SHARE MODE"):format(name))
 		local busy, mine = connect { name = "busy" }, connect { name = "mine", lock_wait = 0.3 }
-		local looker <close> = connect { name = "looker" } -- within a transaction the activity stays as it was first seen
+		local looker <close> = connect { name = "looker" }
 		busy:exec "BEGIN"
 		busy:exec(("LOCK TABLE %s IN SHARE MODE"):format(name))
 		local e

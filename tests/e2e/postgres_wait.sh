@@ -38,27 +38,6 @@ held_row() {
 	locked "update contacts_master set nickname = 'held' where contact_id = (select min(contact_id) from contacts_master)"
 }
 
-# appears FILE TEXT: wait for it.
-appears() {
-	local tries=0
-	until grep -qsF -e "$2" "$1"; do
-		tries=$((tries + 1))
-		[ $tries -lt 3000 ] || { fail "no '$2' in $1: $(head_of "$1")"; return; }
-		sleep 0.01
-	done
-}
-
-# beside ARGUMENTS...: syncrun in the background; its exit code is in $code after ends. A shell's jobs ignore Ctrl-C.
-beside() {
-	env --default-signal=INT timeout -k 5 120 "$SYNCRUN" "$@" >"$out" 2>"$err" </dev/null &
-	runner=$!
-}
-
-ends() {
-	wait "$runner"
-	code=$?
-}
-
 said_after_five_seconds() {
 	held_row
 	beside "$scripts/full_sync.lua" --allow-mass-change

@@ -25,27 +25,6 @@ released() {
 	wait "$locker"
 }
 
-# appears FILE [TEXT]: wait for the file, or a text in it.
-appears() {
-	local tries=0
-	until [ -e "$1" ] && grep -qF -e "${2:-}" "$1" || { [ -e "$1" ] && [ $# -eq 1 ]; }; do
-		tries=$((tries + 1))
-		[ $tries -lt 3000 ] || { fail "no '${2:-}' in $1: $(head_of "$1")"; return; }
-		sleep 0.01
-	done
-}
-
-# beside ARGUMENTS...: syncrun in the background; its exit code is in $code after ends. A shell's jobs ignore Ctrl-C.
-beside() {
-	env --default-signal=INT timeout -k 5 120 "$SYNCRUN" "$@" >"$out" 2>"$err" </dev/null &
-	runner=$!
-}
-
-ends() {
-	wait "$runner"
-	code=$?
-}
-
 waits_for_the_file() {
 	local_sql "delete from contacts_master where contact_id = (select min(contact_id) from contacts_master)"
 	locked "$LOCAL_DB" "pragma journal_mode = delete" # readers are locked out too

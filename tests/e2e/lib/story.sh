@@ -96,6 +96,15 @@ wait_until() {
 	done
 }
 
+is_there() {
+	if [ $# -eq 1 ]; then [ -e "$1" ]; else grep -qsF -e "$2" "$1"; fi
+}
+
+# appears FILE [TEXT]: wait for the file, or a text in it.
+appears() {
+	wait_until 30 is_there "$@" || fail "$1: $(head_of "$1")"
+}
+
 # ---- the systems
 
 # start_sandbox NAME ARGUMENTS...: in $work/NAME; its variables are exported, as a user's shell would have them.
@@ -182,6 +191,17 @@ set_up() {
 	[ "$code" -eq 0 ] && return
 	echo "FAILED  setup --apply: exit code $code: $(head_of "$err")"
 	exit 1
+}
+
+# beside ARGUMENTS...: syncrun in the background; its exit code is in $code after ends. A shell's jobs ignore Ctrl-C.
+beside() {
+	env --default-signal=INT timeout -k 5 120 "$SYNCRUN" "$@" >"$out" 2>"$err" </dev/null &
+	runner=$!
+}
+
+ends() {
+	wait "$runner"
+	code=$?
 }
 
 # ---- asking the systems by another way than the program's

@@ -4,38 +4,23 @@
 #include "base/redact.h"
 #include "base/visible.h"
 #include "bind/err_lua.h"
+#include "bind/l_json.h"
 #include "bind/modules.h"
-
-#define BUF_META "syncrun.visible.buf"
-
-static int l_buf_close(lua_State *L)
-{
-	buf_free(lua_touserdata(L, 1));
-	return 0;
-}
-
-static struct buf *new_buf(lua_State *L)
-{
-	struct buf *b = lua_newuserdatauv(L, sizeof *b, 0);
-
-	*b = (struct buf){.data = NULL};
-	luaL_setmetatable(L, BUF_META);
-	lua_toclose(L, -1);
-	return b;
-}
 
 static int shown(lua_State *L, bool (*show)(struct buf *, const char *, size_t))
 {
 	size_t len;
 	const char *text = luaL_checklstring(L, 1, &len);
-	struct buf *masked = new_buf(L), *out = new_buf(L);
+	struct buf *masked = l_json_buf(L), *out = l_json_buf(L);
 	struct err err;
 
 	if (!redact_append(masked, text, len) || !show(out, masked->data, masked->len)) {
 		err_no_memory(&err);
 		return err_raise(L, &err);
 	}
+	buf_free(masked);
 	lua_pushlstring(L, out->data, out->len);
+	buf_free(out);
 	return 1;
 }
 
@@ -95,12 +80,6 @@ static const luaL_Reg functions[] = {{"text", l_text}, {"lines", l_lines}, {"jso
 
 int luaopen_syncrun_visible(lua_State *L)
 {
-	luaL_newmetatable(L, BUF_META);
-	lua_pushcfunction(L, l_buf_close);
-	lua_setfield(L, -2, "__close");
-	lua_pushcfunction(L, l_buf_close);
-	lua_setfield(L, -2, "__gc");
-	lua_pop(L, 1);
 	luaL_newlib(L, functions);
 	return 1;
 }

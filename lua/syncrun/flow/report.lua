@@ -7,7 +7,6 @@ local report_contacts = require "syncrun.flow.report_contacts"
 local report_csv = require "syncrun.flow.report_csv"
 local report_values = require "syncrun.flow.report_values"
 local reports = require "syncrun.report"
-local visible = require "syncrun.visible"
 
 local M = {}
 
@@ -53,8 +52,7 @@ local function contact_line(db, snapshot, pos)
 	local again = db:one("SELECT reason FROM bad WHERE pos = ?", pos)
 	local nth = again and again.reason:match "row %d+ of %d+$"
 	local name = row.name and row.name ~= "" and row.name or "(no name)"
-	return ("%s (ID: %s%s)"):format(visible.text(name), visible.text(row.id or "null"),
-		nth and ", " .. nth or ""), row
+	return ("%s (ID: %s%s)"):format(name, row.id or "null", nth and ", " .. nth or "")
 end
 
 -- Systems that were lost: nothing is known of any contact there, which is neither an error nor an issue of its.
@@ -77,7 +75,7 @@ local function block(say, snapshot, phase, title, bullet, limit)
 	for row in db:each("SELECT pos, reason FROM finding WHERE phase = ? ORDER BY pos, system, rowid", phase) do
 		if row.pos ~= last then
 			n, last = n + 1, row.pos
-			if n <= limit then say("  " .. bullet .. " %s", (contact_line(db, snapshot, row.pos))) end
+			if n <= limit then say("  " .. bullet .. " %s", contact_line(db, snapshot, row.pos)) end
 		end
 		if n <= limit then say("     - %s", row.reason) else break end
 	end
@@ -124,7 +122,7 @@ local function say_extras(say, snapshot, limit)
 	for row in snapshot.db:each "SELECT system, count(*) AS n FROM extra GROUP BY system ORDER BY system" do
 		say("Extra in %s (not in %s; listed, never deleted): %d", row.system, snapshot.label, row.n)
 		for extra in snapshot.db:each(EXTRAS, row.system, limit) do
-			local id = extra.k == "" and "none" or visible.text(extra.k)
+			local id = extra.k == "" and "none" or extra.k
 			say("     - %s(ID: %s), %s", extra.name and extra.name .. " " or "", id, ORIGIN[extra.ours])
 		end
 		if row.n > limit and limit > 0 then say("  ... and %d more", row.n - limit) end
@@ -144,8 +142,8 @@ local function say_some(say, snapshot, kind, limit)
 		say(kind.title, row.system, row.n)
 		for r in snapshot.db:each(("SELECT pos, how FROM %s WHERE system = ? ORDER BY pos LIMIT ?"):format(kind.rows),
 			row.system, limit) do
-			local how = r.how and ": " .. visible.text(r.how) or ""
-			say("     - %s%s", (contact_line(snapshot.db, snapshot, r.pos)), how)
+			local how = r.how and ": " .. r.how or ""
+			say("     - %s%s", contact_line(snapshot.db, snapshot, r.pos), how)
 		end
 	end
 end
